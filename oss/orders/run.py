@@ -1,0 +1,222 @@
+"""One transaction per turn: finish everything answered since the last turn, claim everything ready, nothing else.
+
+The edge opens the Work, calls `turn`, commits, then speaks each sent command through the port and brings the answers
+to the next turn. A task is written `sent` before a byte leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kernel.database import now_micros
+from kernel.work import SystemWork
+from oss.inventory.model import ServiceId
+from oss.orders import finish, prepare, store, undo
+from oss.orders.machine import IN_FLIGHT, OrderState, TaskMove, TaskState
+from oss.orders.model import OrderId, Priority
+from oss.orders.plan import command
+from oss.orders.scratch import Scratch, opened
+from oss.orders.settle import SECOND, Answer, Policy, settle
+from oss.orders.store import OrderRow, TaskKey, TaskRow
+from oss.port import Command
+
+BULK_SPARES = 1
+"""Slots of a lane that bulk work leaves free for whoever waits in person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A command written as sent (or, with `read_only`, a read-back of an unknown one) that the edge must now speak."""
+
+    task: TaskKey
+    attempt: int
+    lane: str
+    command: Command
+    read_only: bool
+
+
+@dataclass(slots=True)
+class Turned:
+    """What a turn leaves: commands to speak, and lanes on which more is ready than there was room for."""
+
+    sent: list[Sent] = field(default_factory=list)
+    backlog: set[str] = field(default_factory=set)
+
+
+def turn(
+    work: SystemWork,
+    answers: Sequence[Answer],
+    *,
+    worker: str,
+    room: Mapping[str, int],
+    policy: Policy,
+    look: Collection[str] | None = None,
+) -> Turned:
+    """Settle the answers and claim what fits into `room` ({leased lane: free slots}).
+
+    Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones.
+    """
+    scratch = opened(work, now=now_micros(work))
+    scratch.shut = store.shut(work)
+    scratch.lock(sorted({a.task[:2] for a in answers}))
+    scratch.take(scratch.store.tasks(work, [a.task for a in answers]))
+    for answer in answers:
+        settle(scratch, answer, policy)
+    _conclude(scratch)
+    scratch.write_tasks()
+    room = {lane: free for lane, free in room.items() if lane not in scratch.shut}
+    turned = _claim(scratch, worker=worker, room=room, look=room if look is None else look, policy=policy)
+    scratch.write()
+    return turned
+
+
+def _conclude(scratch: Scratch) -> None:
+    finish.settle_confirmed(scratch)
+    for key in sorted(scratch.partial):
+        _settle_partial(scratch, scratch.orders[key])
+    scratch.partial.clear()
+    while scratch.undoing:
+        undo.proceed(scratch, scratch.orders[scratch.undoing.pop()])
+    finish.release_next(scratch)
+
+
+def _settle_partial(scratch: Scratch, order: OrderRow) -> None:
+    scratch.write()
+    tasks = scratch.take(scratch.store.tasks_of(scratch.unit, [order.key]))
+    if order.state is not OrderState.IN_PROGRESS or any(t.state in (*IN_FLIGHT, TaskState.READY) for t in tasks):
+        return
+    if order.done:
+        finish.settle_partly(scratch, order, tasks)
+    else:
+        undo.begin(scratch, order, reason=next((t.error for t in tasks if t.error), None) or "nothing of it is on")
+
+
+# ---- the claim
+
+
+def _claim(scratch: Scratch, *, worker: str, room: Mapping[str, int], look: Collection[str], policy: Policy) -> Turned:
+    turned = Turned()
+    taken: set[tuple[str, str]] = set()
+    left = {lane: room[lane] for lane in look if lane in room}
+    _read_back(scratch, left, turned, policy)
+    _send_ready(scratch, left, taken, turned, worker=worker, policy=policy)
+    turned.backlog |= {lane for lane, free in left.items() if free <= 0}
+    _send_born(scratch, taken, turned, room=room, worker=worker, policy=policy)
+    return turned
+
+
+def _read_back(scratch: Scratch, left: dict[str, int], turned: Turned, policy: Policy) -> None:
+    lanes = [(lane, free, 0) for lane, free in left.items() if free > 0]
+    for task in scratch.take(scratch.store.lost(scratch.unit, lanes, scratch.now)):
+        if task.state is not TaskState.UNKNOWN or task.run_at > scratch.now:
+            continue
+        task.attempt += 1
+        left[task.lane] -= 1
+        spoken = _command(task)
+        task.run_at = scratch.now + int((spoken.timeout_s + policy.horizon_s) * SECOND)
+        scratch.changed_tasks[task.at] = task
+        turned.sent.append(Sent(task.at, task.attempt, task.lane, spoken, read_only=True))
+
+
+def _send_ready(
+    scratch: Scratch,
+    left: dict[str, int],
+    taken: set[tuple[str, str]],
+    turned: Turned,
+    *,
+    worker: str,
+    policy: Policy,
+) -> None:
+    every = Priority.BULK + 1
+    lanes = [
+        (lane, free, int(Priority.BULK) if free <= BULK_SPARES else every) for lane, free in left.items() if free > 0
+    ]
+    for task in scratch.take(scratch.store.ready(scratch.unit, lanes, scratch.now)):
+        place = (task.lane, task.key)
+        if task.state is TaskState.READY and task.run_at <= scratch.now and place not in taken:
+            left[task.lane] -= _send(scratch, task, taken, turned, worker=worker, policy=policy)
+
+
+def _send_born(
+    scratch: Scratch,
+    taken: set[tuple[str, str]],
+    turned: Turned,
+    *,
+    room: Mapping[str, int],
+    worker: str,
+    policy: Policy,
+) -> None:
+    used: dict[str, int] = {}
+    for sent in turned.sent:
+        used[sent.lane] = used.get(sent.lane, 0) + 1
+    newborn = [t for t in scratch.born.values() if t.lane in room and (t.lane, t.key) not in taken]
+    flying = scratch.store.flying(scratch.unit, [(t.lane, t.key) for t in newborn]) | taken
+    for task in newborn:
+        free = room[task.lane] - used.get(task.lane, 0) - (BULK_SPARES if task.priority >= Priority.BULK else 0)
+        if free <= 0:
+            turned.backlog.add(task.lane)
+        elif (task.lane, task.key) not in flying:
+            flying.add((task.lane, task.key))
+            used[task.lane] = used.get(task.lane, 0) + _send(scratch, task, taken, turned, worker=worker, policy=policy)
+
+
+def _send(
+    scratch: Scratch, task: TaskRow, taken: set[tuple[str, str]], turned: Turned, *, worker: str, policy: Policy
+) -> int:
+    if task.cut and _forbidden(scratch, task):
+        return 0
+    spoken = _command(task)
+    scratch.step(task, TaskMove.SEND)
+    task.attempt, task.owner = task.attempt + 1, worker
+    task.deadline_at = scratch.now + int((spoken.timeout_s + policy.horizon_s) * SECOND)
+    taken.add((task.lane, task.key))
+    turned.sent.append(Sent(task.at, task.attempt, task.lane, spoken, read_only=False))
+    return 1
+
+
+def _forbidden(scratch: Scratch, task: TaskRow) -> bool:
+    """A line that became protected since its order was placed is not cut: the order is held for a second person."""
+    order = scratch.lock([task.at[:2]])[0]
+    work = scratch.of(task.tenant)
+    subject = prepare.lock(work, ServiceId(order.service_id))
+    if not subject.protected or prepare.approved(work, subject.id):
+        return False
+    reason = "the line is protected and nobody has approved cutting it"
+    scratch.step(task, TaskMove.GIVE_UP, error=reason)
+    finish.hold(scratch, order, task, cause="protected", message=reason, suggestion="lift, or have it approved")
+    return True
+
+
+def _command(task: TaskRow) -> Command:
+    order = str(OrderId(task.order_id))
+    return command(task.said, order=order, seq=task.seq, key=task.key, generation=task.generation)
+
+
+# ---- after a crash, and for a turn that cannot land
+
+
+def recover(work: SystemWork, lane: str, *, worker: str) -> int:
+    """Tasks another worker sent on this lane and never answered become unknown; how many there were."""
+    scratch = opened(work, now=now_micros(work))
+    orphans = scratch.take(scratch.store.orphans(work, lane, worker))
+    for task in orphans:
+        scratch.step(task, TaskMove.LOSE, error="the worker that sent it is gone")
+        task.run_at = max(scratch.now, task.deadline_at or 0)
+    scratch.write()
+    return len(orphans)
+
+
+def park(work: SystemWork, answer: Answer, *, error: str) -> None:
+    """An answer that no turn can land: its order goes to fallout with the error, and the others go on."""
+    scratch = opened(work, now=now_micros(work))
+    orders = scratch.lock([answer.task[:2]])
+    tasks = scratch.take(scratch.store.tasks(work, [answer.task]))
+    if not orders or not tasks or tasks[0].state is not TaskState.SENT:
+        return
+    scratch.step(tasks[0], TaskMove.REFUSE, error=error)
+    finish.hold(
+        scratch, orders[0], tasks[0], cause="internal", message=error, suggestion="report it; retry when it is mended"
+    )
+    scratch.of(answer.task[0]).audit("orderParked", OrderId(answer.task[1]), {"error": error})
+    scratch.write()

@@ -1,0 +1,175 @@
+"""What an answer does to its task and its order: one function per kind of answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from oss.orders import finish, undo
+from oss.orders.machine import OrderState, TaskMove, TaskState
+from oss.orders.model import OnError, Phase
+from oss.orders.plan import UNDO, Plan
+from oss.orders.scratch import Scratch
+from oss.orders.store import OrderRow, TaskKey, TaskRow
+from oss.port import Reading, satisfies
+
+SECOND = 1_000_000
+
+
+class Word(StrEnum):
+    """What came back for a sent command."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    UNANSWERED = "unanswered"
+    READ = "read"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the edge brings back for one attempt; `message` is the element's own words, `transcript` all of them."""
+
+    task: TaskKey
+    attempt: int
+    word: Word
+    reading: Reading | None = None
+    message: str = ""
+    transcript: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The named limits of trying: failures of one task, the first and the longest back-off."""
+
+    failures: int = 5
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    horizon_s: float = 1.0
+    """After a command's deadline its retransmissions may still arrive for so long."""
+
+    def backoff(self, attempt: int, salt: int) -> int:
+        """Microseconds until the next attempt, doubled each time, spread by a salt so that a herd does not return."""
+        base = min(self.longest_s, self.first_s * 2 ** max(attempt - 1, 0))
+        return int(base * SECOND * (1 + (salt % 251) / 1000))
+
+
+def settle(scratch: Scratch, answer: Answer, policy: Policy) -> None:
+    """Apply one answer; one that is stale (settled, resent or taken over since) changes nothing."""
+    task = scratch.tasks.get(answer.task)
+    order = scratch.orders.get(answer.task[:2])
+    if task is None or order is None or not _current(task, answer):
+        return
+    scratch.words(task, answer.transcript)
+    _ANSWERS[answer.word](scratch, order, task, answer, policy)
+
+
+def _current(task: TaskRow, answer: Answer) -> bool:
+    if answer.word in (Word.READ, Word.UNREADABLE):
+        return task.state is TaskState.UNKNOWN and task.attempt == answer.attempt
+    return task.state is TaskState.SENT and task.attempt == answer.attempt
+
+
+def _done(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    scratch.step(task, TaskMove.CONFIRM)
+    scratch.evidence(order, task, answer.reading, answer.transcript)
+    scratch.settle(order, task)
+    if task.seq >= UNDO or order.phase is Phase.UNDO:
+        scratch.undoing.add(order.key)
+        return
+    before = order.done
+    order.done |= 1 << task.seq
+    scratch.changed_orders[order.key] = order
+    if order.state is not OrderState.IN_PROGRESS:
+        return
+    for step in Plan.loads(order.plan).born(before, order.done):
+        scratch.bear(order, step)
+    if order.done & order.whole == order.whole and before & order.whole != order.whole:
+        scratch.confirmed.append(order)
+    elif order.on_error is OnError.PARTIAL:
+        scratch.partial.add(order.key)
+
+
+def _refused(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    scratch.step(task, TaskMove.REFUSE, error=answer.message)
+    failed(scratch, order, task, cause=answer.word, message=answer.message)
+
+
+def _unreachable(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    """It never heard us: nobody's words reached it, so there is nothing to take back either."""
+    task.owner = None
+    if _spent(scratch, order, task, policy):
+        scratch.step(task, TaskMove.GIVE_UP, error=answer.message)
+        failed(scratch, order, task, cause=answer.word, message=answer.message)
+        return
+    scratch.step(task, TaskMove.MISS, error=answer.message)
+    task.run_at = scratch.now + policy.backoff(task.failures, task.order_id + task.seq)
+
+
+def _unanswered(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    scratch.step(task, TaskMove.LOSE, error=answer.message)
+    task.run_at = max(scratch.now, task.deadline_at or 0)
+
+
+def _read(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    wanted: Mapping[str, Any] = task.said[3]
+    if answer.reading is not None and satisfies(wanted, answer.reading.state):
+        _done(scratch, order, task, answer, policy)
+    elif _spent(scratch, order, task, policy):
+        message = task.error or "it did not take effect"
+        scratch.step(task, TaskMove.GIVE_UP, error=message)
+        failed(scratch, order, task, cause=Word.UNANSWERED, message=message)
+    else:
+        scratch.step(task, TaskMove.RESEND, error=task.error)
+        task.run_at = scratch.now
+
+
+def _unreadable(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    task.failures += task.lane not in scratch.shut
+    if task.failures > policy.failures:
+        scratch.step(task, TaskMove.GIVE_UP, error=answer.message)
+        failed(scratch, order, task, cause=Word.UNANSWERED, message=answer.message)
+        return
+    task.run_at = scratch.now + policy.backoff(task.failures, task.order_id + task.seq)
+    scratch.changed_tasks[task.at] = task
+
+
+def _spent(scratch: Scratch, order: OrderRow, task: TaskRow, policy: Policy) -> bool:
+    """Whether a task that failed once more is given up: at the limit, or when its order is being taken back anyway.
+
+    While an incident is open on its lane an attempt does not count.
+    """
+    task.failures += task.lane not in scratch.shut
+    return task.failures >= policy.failures or (order.phase is Phase.UNDO and task.seq < UNDO)
+
+
+_ANSWERS = {
+    Word.DONE: _done,
+    Word.REFUSED: _refused,
+    Word.UNREACHABLE: _unreachable,
+    Word.UNANSWERED: _unanswered,
+    Word.READ: _read,
+    Word.UNREADABLE: _unreadable,
+}
+
+
+def failed(scratch: Scratch, order: OrderRow, task: TaskRow, *, cause: Word, message: str) -> None:
+    """A task failed for good: do as the order says, take back, hold for a person, or go on without it."""
+    scratch.settle(order, task)
+    name, element, *_ = task.said
+    words = f"{name} on {element}: {message}"
+    if task.seq >= UNDO:
+        words = f"undo of {name} on {element} failed and {task.key} stays on there: {message}"
+        finish.hold(scratch, order, task, cause=cause, message=words, suggestion="mend the element, then retry")
+        scratch.undoing.add(order.key)
+    elif order.phase is Phase.UNDO:
+        scratch.undoing.add(order.key)
+    elif order.on_error is OnError.ROLLBACK:
+        undo.begin(scratch, order, reason=words)
+    elif order.on_error is OnError.HOLD:
+        finish.hold(scratch, order, task, cause=cause, message=words, suggestion="mend the element, then retry")
+    else:
+        scratch.partial.add(order.key)

@@ -1,0 +1,174 @@
+"""The engine's statements on PostgreSQL: one round trip for a whole turn's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kernel import rows
+from kernel.work import Unit
+from oss.orders.machine import IN_FLIGHT, OPEN_ORDERS, TaskState
+from oss.orders.store import (
+    ORDER_COLUMNS,
+    TASK_COLUMNS,
+    Key,
+    OrderRow,
+    Room,
+    TaskKey,
+    TaskRow,
+    order_from,
+    task_from,
+)
+
+_FLYING = ", ".join(f"'{s}'" for s in IN_FLIGHT)
+_OPEN = ", ".join(f"'{s}'" for s in OPEN_ORDERS)
+_ORDER = ", ".join(f"o.{c}" for c in ORDER_COLUMNS)
+_TASK = ", ".join(f"t.{c}" for c in TASK_COLUMNS)
+_KEYS = "unnest(%s::bigint[], %s::bigint[]) k(tenant, id)"
+_LOCK = (
+    f"SELECT {_ORDER}, p.plan FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.id = k.id"
+    " LEFT JOIN order_plan p ON p.tenant = o.tenant AND p.order_id = o.id ORDER BY o.tenant, o.id FOR UPDATE OF o"
+)
+_LOCK_SERVICES = (
+    f"SELECT 1 FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.id = k.id"
+    " JOIN service s ON s.tenant = o.tenant AND s.id = o.service_id ORDER BY s.tenant, s.id FOR NO KEY UPDATE OF s"
+)
+_OPEN_OF = (
+    f"SELECT {_ORDER}, p.plan FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.service_id = k.id"
+    " LEFT JOIN order_plan p ON p.tenant = o.tenant AND p.order_id = o.id"
+    f" WHERE o.state IN ({_OPEN}) ORDER BY o.tenant, o.id FOR UPDATE OF o"
+)
+_TASKS_AT = (
+    f"SELECT {_TASK} FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) k(tenant, id, seq)"
+    " JOIN task t ON t.tenant = k.tenant AND t.order_id = k.id AND t.seq = k.seq ORDER BY 1, 2, 3 FOR UPDATE OF t"
+)
+_TASKS_OF = (
+    f"SELECT {_TASK} FROM {_KEYS} JOIN task t ON t.tenant = k.tenant AND t.order_id = k.id"
+    " ORDER BY 1, 2, 3 FOR UPDATE OF t"
+)
+_WRITE_ORDERS = (
+    "UPDATE service_order o SET state = k.state, phase = k.phase, done = k.done, whole = k.whole,"
+    " generation = k.generation, completed_at = k.completed_at, reason = k.reason"
+    " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],"
+    " %s::bigint[], %s::bigint[]) k(state, phase, done, whole, generation, completed_at, reason, tenant, id)"
+    " WHERE o.tenant = k.tenant AND o.id = k.id"
+)
+_WRITE_TASKS = (
+    "UPDATE task t SET state = k.state, run_at = k.run_at, attempt = k.attempt, failures = k.failures,"
+    " owner = k.owner, command = k.command, deadline_at = k.deadline_at, settled_at = k.settled_at, error = k.error"
+    " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],"
+    " %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+    " k(state, run_at, attempt, failures, owner, command, deadline_at, settled_at, error, tenant, order_id, seq)"
+    " WHERE t.tenant = k.tenant AND t.order_id = k.order_id AND t.seq = k.seq"
+)
+_LANES = "unnest(%s::text[], %s::bigint[], %s::bigint[]) k(lane, free, below) CROSS JOIN LATERAL"
+_READY = (
+    f"SELECT x.* FROM {_LANES} (SELECT {_TASK} FROM task t WHERE t.lane = k.lane AND t.state = '{TaskState.READY}'"
+    " AND t.run_at <= %s AND t.priority < k.below AND NOT EXISTS (SELECT 1 FROM task f WHERE f.lane = t.lane"
+    f" AND f.key = t.key AND f.state IN ({_FLYING})) ORDER BY t.priority, t.run_at LIMIT k.free"
+    " FOR UPDATE OF t SKIP LOCKED) x"
+)
+_LOST = (
+    f"SELECT x.* FROM {_LANES} (SELECT {_TASK} FROM task t WHERE t.lane = k.lane AND t.state = '{TaskState.UNKNOWN}'"
+    " AND t.run_at <= %s ORDER BY t.run_at LIMIT k.free FOR UPDATE OF t SKIP LOCKED) x"
+)
+_IS_FLYING = (
+    "SELECT t.lane, t.key FROM unnest(%s::text[], %s::text[]) k(lane, key) JOIN task t ON t.lane = k.lane"
+    f" AND t.key = k.key WHERE t.state IN ({_FLYING})"
+)
+_ORPHANS = (
+    f"SELECT {_TASK} FROM task t WHERE t.lane = %s AND t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}'"
+    " AND t.owner <> %s FOR UPDATE"
+)
+_MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = %s AND group_id = %s ORDER BY id"
+
+
+class PostgresStore:
+    """See oss.orders.store.Store."""
+
+    def lock_orders(self, work: Unit, keys: Sequence[Key]) -> list[OrderRow]:
+        """Services first, as a placement does, then orders, in id order: nobody waits for another crosswise."""
+        if not keys:
+            return []
+        wanted = _columns(sorted(keys), 2)
+        _run(work, _LOCK_SERVICES, wanted)
+        return [order_from(row) for row in _run(work, _LOCK, wanted)]
+
+    def tasks(self, work: Unit, keys: Sequence[TaskKey]) -> list[TaskRow]:
+        """By key."""
+        return _tasks(_run(work, _TASKS_AT, _columns(keys, 3))) if keys else []
+
+    def tasks_of(self, work: Unit, keys: Sequence[Key]) -> list[TaskRow]:
+        """All of those orders, in order of id and seq."""
+        return _tasks(_run(work, _TASKS_OF, _columns(keys, 2))) if keys else []
+
+    def open_of(self, work: Unit, services: Sequence[Key]) -> list[OrderRow]:
+        """The partial index on open orders serves it."""
+        for _, service in services:
+            rows.settle(work, about=service)
+        return [order_from(row) for row in _read(work, _OPEN_OF, _columns(services, 2))] if services else []
+
+    def members(self, work: Unit, tenant: int, group_id: int) -> list[Key]:
+        """By group."""
+        return [(row[0], row[1]) for row in _run(work, _MEMBERS, (tenant, group_id))]
+
+    def write_orders(self, work: Unit, orders: Sequence[OrderRow]) -> None:
+        """The mutable columns, in one statement."""
+        values = [
+            (str(r.state), str(r.phase), r.done, r.whole, r.generation, r.completed_at, r.reason, r.tenant, r.id)
+            for r in orders
+        ]
+        if orders:
+            _cursor(work).execute(_WRITE_ORDERS, _columns(values, 9))
+
+    def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:
+        """The mutable columns, in one statement."""
+        if tasks:
+            _cursor(work).execute(_WRITE_TASKS, _columns([_mutable(r) for r in tasks], 12))
+
+    def ready(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
+        """SKIP LOCKED, so that two workers never wait for each other."""
+        return _tasks(_run(work, _READY, [*_columns(lanes, 3), now])) if lanes else []
+
+    def lost(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
+        """SKIP LOCKED likewise."""
+        return _tasks(_run(work, _LOST, [*_columns(lanes, 3), now])) if lanes else []
+
+    def flying(self, work: Unit, places: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """The unique partial index on (lane, key) serves it."""
+        return {(row[0], row[1]) for row in _run(work, _IS_FLYING, _columns(places, 2))} if places else set()
+
+    def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
+        """Sent by another worker."""
+        return _tasks(_run(work, _ORPHANS, (lane, worker)))
+
+
+STORE = PostgresStore()
+
+
+def _cursor(work: Unit) -> Any:
+    rows.settle(work)
+    return rows.driver(work.connection).cursor()
+
+
+def _run(work: Unit, statement: str, parameters: Sequence[Any]) -> list[Any]:
+    rows.settle(work)
+    return _read(work, statement, parameters)
+
+
+def _read(work: Unit, statement: str, parameters: Sequence[Any]) -> list[Any]:
+    found: list[Any] = rows.driver(work.connection).execute(statement, parameters).fetchall()
+    return found
+
+
+def _columns(found: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [[row[i] for row in found] for i in range(width)]
+
+
+def _tasks(found: Iterable[Sequence[Any]]) -> list[TaskRow]:
+    return [task_from(row) for row in found]
+
+
+def _mutable(r: TaskRow) -> tuple[Any, ...]:
+    changed = (str(r.state), r.run_at, r.attempt, r.failures, r.owner, r.command, r.deadline_at, r.settled_at)
+    return (*changed, r.error, r.tenant, r.order_id, r.seq)

@@ -1,0 +1,148 @@
+"""The engine's statements on SQLite: point statements on the raw driver, which cost a few microseconds each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kernel import rows
+from kernel.work import Unit
+from oss.orders.machine import IN_FLIGHT, OPEN_ORDERS, TaskState
+from oss.orders.store import (
+    ORDER_COLUMNS,
+    TASK_COLUMNS,
+    Key,
+    OrderRow,
+    Room,
+    TaskKey,
+    TaskRow,
+    order_from,
+    task_from,
+)
+
+_FLYING = ", ".join(f"'{s}'" for s in IN_FLIGHT)
+_OPEN = ", ".join(f"'{s}'" for s in OPEN_ORDERS)
+_ORDER = ", ".join(f"o.{c}" for c in ORDER_COLUMNS)
+_TASK = ", ".join(f"t.{c}" for c in TASK_COLUMNS)
+_LOCK = (
+    f"SELECT {_ORDER}, p.plan FROM service_order o LEFT JOIN order_plan p ON p.tenant = o.tenant AND p.order_id = o.id"
+    " WHERE o.tenant = ? AND o.id = ?"
+)
+_OPEN_OF = (
+    f"SELECT {_ORDER}, p.plan FROM service_order o LEFT JOIN order_plan p ON p.tenant = o.tenant AND p.order_id = o.id"
+    f" WHERE o.tenant = ? AND o.service_id = ? AND o.state IN ({_OPEN}) ORDER BY o.id"
+)
+_TASK_AT = f"SELECT {_TASK} FROM task t WHERE t.tenant = ? AND t.order_id = ? AND t.seq = ?"
+_TASKS_OF = f"SELECT {_TASK} FROM task t WHERE t.tenant = ? AND t.order_id = ? ORDER BY t.seq"
+_WRITE_ORDER = (
+    "UPDATE service_order SET state = ?, phase = ?, done = ?, whole = ?, generation = ?, completed_at = ?, reason = ?"
+    " WHERE tenant = ? AND id = ?"
+)
+_WRITE_TASK = (
+    "UPDATE task SET state = ?, run_at = ?, attempt = ?, failures = ?, owner = ?, command = ?, deadline_at = ?,"
+    " settled_at = ?, error = ? WHERE tenant = ? AND order_id = ? AND seq = ?"
+)
+_READY = (
+    f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state = '{TaskState.READY}' AND t.run_at <= ?"
+    " AND t.priority < ? AND NOT EXISTS (SELECT 1 FROM task f WHERE f.lane = t.lane AND f.key = t.key"
+    f" AND f.state IN ({_FLYING})) ORDER BY t.priority, t.run_at LIMIT ?"
+)
+_LOST = (
+    f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state = '{TaskState.UNKNOWN}' AND t.run_at <= ?"
+    " ORDER BY t.run_at LIMIT ?"
+)
+_IS_FLYING = f"SELECT 1 FROM task WHERE lane = ? AND key = ? AND state IN ({_FLYING})"
+_ORPHANS = (
+    f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}'"
+    " AND t.owner <> ?"
+)
+_MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = ? AND group_id = ? ORDER BY id"
+
+
+class SqliteStore:
+    """See oss.orders.store.Store; without keys nothing is asked, and what was appended keeps waiting."""
+
+    def lock_orders(self, work: Unit, keys: Sequence[Key]) -> list[OrderRow]:
+        """One writer at a time holds the database, so reading is locking."""
+        if not keys:
+            return []
+        driver = _driver(work)
+        return [order_from(row) for key in sorted(keys) for row in driver.execute(_LOCK, key)]
+
+    def tasks(self, work: Unit, keys: Sequence[TaskKey]) -> list[TaskRow]:
+        """By key."""
+        if not keys:
+            return []
+        driver = _driver(work)
+        return [task_from(row) for key in keys for row in driver.execute(_TASK_AT, key)]
+
+    def tasks_of(self, work: Unit, keys: Sequence[Key]) -> list[TaskRow]:
+        """All of those orders, in order of id and seq."""
+        if not keys:
+            return []
+        driver = _driver(work)
+        return [task_from(row) for key in sorted(keys) for row in driver.execute(_TASKS_OF, key)]
+
+    def open_of(self, work: Unit, services: Sequence[Key]) -> list[OrderRow]:
+        """The partial index on open orders serves it."""
+        for _, service in services:
+            rows.settle(work, about=service)
+        driver = rows.driver(work.connection)
+        return [order_from(row) for key in services for row in driver.execute(_OPEN_OF, key)]
+
+    def members(self, work: Unit, tenant: int, group_id: int) -> list[Key]:
+        """By group."""
+        return [(row[0], row[1]) for row in _driver(work).execute(_MEMBERS, (tenant, group_id))]
+
+    def write_orders(self, work: Unit, orders: Sequence[OrderRow]) -> None:
+        """The mutable columns."""
+        if not orders:
+            return
+        _driver(work).executemany(
+            _WRITE_ORDER,
+            [
+                (r.state, r.phase, r.done, r.whole, r.generation, r.completed_at, r.reason, r.tenant, r.id)
+                for r in orders
+            ],
+        )
+
+    def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:
+        """The mutable columns."""
+        if tasks:
+            _driver(work).executemany(_WRITE_TASK, [_mutable(r) for r in tasks])
+
+    def ready(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
+        """The partial index on (lane, priority, run_at) serves it."""
+        driver = _driver(work)
+        return [task_from(r) for lane, limit, below in lanes for r in driver.execute(_READY, (lane, now, below, limit))]
+
+    def lost(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
+        """The partial index on unknown tasks serves it."""
+        driver = _driver(work)
+        return [task_from(row) for lane, limit, _ in lanes for row in driver.execute(_LOST, (lane, now, limit))]
+
+    def flying(self, work: Unit, places: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """The unique partial index on (lane, key) serves it."""
+        driver = rows.driver(work.connection)
+        return {place for place in places if driver.execute(_IS_FLYING, place).fetchone()}
+
+    def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
+        """Sent by another worker."""
+        return _tasks(_driver(work).execute(_ORPHANS, (lane, worker)))
+
+
+STORE = SqliteStore()
+
+
+def _driver(work: Unit) -> Any:
+    rows.settle(work)
+    return rows.driver(work.connection)
+
+
+def _tasks(found: Iterable[Sequence[Any]]) -> list[TaskRow]:
+    return [task_from(row) for row in found]
+
+
+def _mutable(r: TaskRow) -> tuple[Any, ...]:
+    changed = (r.state, r.run_at, r.attempt, r.failures, r.owner, r.command, r.deadline_at, r.settled_at, r.error)
+    return (*changed, r.tenant, r.order_id, r.seq)

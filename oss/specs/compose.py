@@ -1,0 +1,99 @@
+"""From what a service is meant to be to what each element must show: pure, the same for do, undo and audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel.errors import Invalid
+from oss.port import Confirm, Level, Value
+from oss.specs import templates
+from oss.specs.model import Component, Specification, Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a service is meant to be: its values, the strictest restriction, the throttle, and whether it is at all."""
+
+    profile: Mapping[str, str] = field(default_factory=dict)
+    level: Level = Level.NONE
+    throttle: str | None = None
+    present: bool = True
+
+    def document(self) -> dict[str, Any]:
+        """As stored beside a service and in an order."""
+        return {
+            "profile": dict(self.profile),
+            "level": self.level.value,
+            "throttle": self.throttle,
+            "present": self.present,
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Intent:
+        """From its stored form."""
+        return cls(
+            profile=dict(document["profile"]),
+            level=Level(document["level"]),
+            throttle=document["throttle"],
+            present=document["present"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One component as it must be shown: the key on the element, the state, how it is confirmed, what goes first."""
+
+    name: str
+    element: str
+    key: str
+    intent: str
+    state: dict[str, Value]
+    enforcing: bool
+    confirm: Confirm
+    requires: tuple[str, ...]
+
+
+def compose(
+    spec: Specification, intent: Intent, values: Mapping[str, str], elements: Mapping[str, str]
+) -> list[Target]:
+    """The targets of a service, each behind all it requires.
+
+    `values` are the reserved identities (`{"imsi": ...}`), `elements` the element that carries each alias. Raises
+    Invalid, naming what is missing.
+    """
+    known = {**values, **intent.profile}
+    if intent.throttle is not None:
+        known["throttle"] = intent.throttle
+    return [_target(component, intent, known, elements) for component in spec.ordered]
+
+
+def _target(component: Component, intent: Intent, values: Mapping[str, str], elements: Mapping[str, str]) -> Target:
+    if component.on not in elements:
+        raise Invalid(f"no element carries it for {component.name}", field=component.on, fix="stock it on an element")
+    wanted = _wanted(component, intent)
+    return Target(
+        name=component.name,
+        element=elements[component.on],
+        key=str(templates.filled(component.key, values)),
+        intent=component.intent,
+        state={name: templates.filled(value, values) for name, value in wanted.items()},
+        enforcing=component.enforcing,
+        confirm=component.confirm,
+        requires=component.requires,
+    )
+
+
+def _wanted(component: Component, intent: Intent) -> dict[str, Wanted]:
+    """Layers over the plain state: the throttle, then the restriction, so that the restriction wins."""
+    if not intent.present:
+        return {"present": False}
+    wanted: dict[str, Wanted] = {"present": True, **component.state}
+    if intent.throttle is not None:
+        wanted |= component.throttled
+    if intent.level is Level.SOFT:
+        wanted |= component.soft
+    elif intent.level is Level.HARD:
+        wanted |= component.hard
+    return wanted
