@@ -1,0 +1,72 @@
+"""The first schema: every table of the house. Made by `python -m gateway.migrate regenerate`."""
+
+from __future__ import annotations
+
+from gateway.migrations.first import (
+    bss_customers,
+    bss_dunning,
+    bss_invoices,
+    bss_ledger,
+    bss_notices,
+    bss_ordering,
+    bss_payments,
+    bss_subscriptions,
+    bss_usage,
+    gateway_identity,
+    gateway_verbs,
+    kernel_audit,
+    kernel_events,
+    kernel_secrets,
+    kernel_versions,
+    oss_inventory,
+    oss_orders,
+    statistics,
+)
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """To this version."""
+    oss_inventory.create()
+    bss_invoices.create()
+    gateway_verbs.create()
+    gateway_identity.create()
+    kernel_audit.create()
+    bss_customers.create()
+    bss_dunning.create()
+    kernel_events.create()
+    oss_orders.create()
+    bss_ledger.create()
+    bss_notices.create()
+    bss_payments.create()
+    bss_subscriptions.create()
+    bss_ordering.create()
+    kernel_secrets.create()
+    bss_usage.create()
+    kernel_versions.create()
+    statistics.tell()
+
+
+def downgrade() -> None:
+    """Back from it."""
+    kernel_versions.drop()
+    bss_usage.drop()
+    kernel_secrets.drop()
+    bss_ordering.drop()
+    bss_subscriptions.drop()
+    bss_payments.drop()
+    bss_notices.drop()
+    bss_ledger.drop()
+    oss_orders.drop()
+    kernel_events.drop()
+    bss_dunning.drop()
+    bss_customers.drop()
+    kernel_audit.drop()
+    gateway_identity.drop()
+    gateway_verbs.drop()
+    bss_invoices.drop()
+    oss_inventory.drop()

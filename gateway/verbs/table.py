@@ -1,0 +1,61 @@
+"""Every verb of the house in one table: what roles may be granted, what the API serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.verbs import (
+    access,
+    accounts,
+    alarms,
+    approvals,
+    billing,
+    calling_off,
+    customers,
+    dialects,
+    doctor,
+    documents,
+    dunning,
+    elements,
+    fallout,
+    incidents,
+    invoices,
+    orders,
+    payments,
+    planning,
+    story,
+    subscriptions,
+    usage,
+)
+from gateway.verbs.core import Verb
+
+_MODULES = (
+    customers,
+    accounts,
+    orders,
+    planning,
+    subscriptions,
+    approvals,
+    usage,
+    invoices,
+    billing,
+    payments,
+    dunning,
+    fallout,
+    incidents,
+    story,
+    alarms,
+    calling_off,
+    elements,
+    dialects,
+    doctor,
+    access,
+)
+
+VERBS: tuple[Verb[Any, Any], ...] = (
+    *(value for module in _MODULES for value in vars(module).values() if isinstance(value, Verb)),
+    *(verb for nouns in (documents.APPLY, documents.SHOW, documents.LIST) for verb in nouns.values()),
+)
+
+BY_NAME = {verb.name: verb for verb in VERBS}
+"""The same by name, as the command line asks for them."""
