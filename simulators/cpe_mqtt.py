@@ -20,6 +20,7 @@ CONNECT_TIMEOUT_S = 5.0
 START_WAIT_S = 5.0  # how long start waits for the meters before it goes on without them
 INBOX_LIMIT = 1_000  # messages a device keeps while it is slow; more are lost, as on a real one
 KEEPALIVE_S = 30
+ASK_AGAIN_S = 0.2  # a task that was cancelled and goes on (asyncio.wait_for may swallow it) is cancelled again
 
 
 class Offline(Exception):
@@ -72,9 +73,7 @@ class Link:
             if listening.done():
                 listening.result()
         finally:
-            for task in (listening, restart):
-                task.cancel()
-            await asyncio.gather(listening, restart, return_exceptions=True)
+            await _ended(listening, restart)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -172,10 +171,18 @@ class Fleet:
 
     async def stop(self) -> None:
         """Disconnect every meter and leave nothing retained."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _ended(*self._tasks)
         with contextlib.suppress(aiomqtt.MqttError, OSError):
             async with self._client(identifier=f"{self.run_id}-leaving") as client:
                 for link in self._links.values():
                     await link.forget(client)
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    """End tasks of ours, whatever they end with."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=ASK_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,9 @@ from kernel.errors import Unreachable
 
 PAYLOAD_LIMIT_BYTES = 64 * 1024
 """A device's state or usage is some hundred bytes; what is larger is not looked at."""
+
+ASK_AGAIN_S = 0.2
+"""A connection that was told to end and goes on is told again after so long."""
 
 Payload = Mapping[str, Any]
 
@@ -116,11 +118,14 @@ class Session:
             return self._client
 
     async def _end(self) -> None:
-        if self._life is not None:
-            self._life.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._life
-            self._life = None
+        """End the connection's task, asking again: asyncio.wait_for, inside the client, may swallow a cancellation."""
+        life = self._life
+        while life is not None and not life.done():
+            life.cancel()
+            await asyncio.wait((life,), timeout=ASK_AGAIN_S)
+        self._life = None
+        if life is not None and not life.cancelled():
+            life.result()
 
     async def _live(self, ready: asyncio.Event) -> None:
         """Connect, listen, and connect again for as long as somebody stands by."""

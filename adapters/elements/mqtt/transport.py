@@ -98,7 +98,11 @@ class Client(aiomqtt.Client):
             raise aiomqtt.MqttCodeError(info.rc, "could not publish")
         confirmed = asyncio.Event()
         with self._pending_call(info.mid, confirmed, self._pending_publishes):
-            await self._wait_for(confirmed.wait(), timeout=timeout_s)
+            try:
+                async with asyncio.timeout(timeout_s):  # asyncio.wait_for would swallow a cancellation at that moment
+                    await confirmed.wait()
+            except TimeoutError:
+                raise aiomqtt.MqttError("the broker did not acknowledge") from None
         if (reason := self._denied.pop(info.mid, None)) is not None:
             raise Denied(reason)
 

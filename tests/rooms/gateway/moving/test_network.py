@@ -133,7 +133,7 @@ async def test_an_adapter_that_overruns_its_deadline_is_cut_off(wire: Wire, monk
 
 async def test_an_element_is_opened_once_for_each_dialect(wire: Wire) -> None:
     opened = await asyncio.gather(*(wire.network.element("olt", dialect) for dialect in ("a", "a", "b", "a")))
-    assert [box.spec.dialect_hash for box in wire.boxes] == ["a", "b"]
+    assert sorted(box.spec.dialect_hash for box in wire.boxes) == ["a", "b"]
     assert opened[0] is opened[1] is opened[3] is not opened[2]
 
 
