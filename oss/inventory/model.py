@@ -46,6 +46,7 @@ class AlarmKind(StrEnum):
     LANE_STALLED = "laneStalled"
     JEOPARDY = "jeopardy"
     PROBE_FAILING = "probeFailing"
+    BLAST_RADIUS = "blastRadius"
 
 
 class Role(StrEnum):

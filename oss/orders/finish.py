@@ -15,7 +15,7 @@ from oss.inventory import activation, alarms
 from oss.inventory import service as inventory
 from oss.inventory.machine import ServiceState
 from oss.inventory.model import AlarmKind, ServiceId
-from oss.orders import events, prepare, store
+from oss.orders import events, guard, prepare, store
 from oss.orders.machine import ORDER, OrderMove, OrderState, TaskMove, TaskState
 from oss.orders.model import Fallout, FalloutId, GroupState, OrderGroup, OrderId, Phase, ServiceOrder, Verb
 from oss.orders.plan import PARTLY, Plan, forget
@@ -230,12 +230,19 @@ def release_next(scratch: Scratch) -> None:
     for row in scratch.store.open_of(scratch.unit, freed):
         order = scratch.orders.setdefault(row.key, row)
         older = before.setdefault((order.tenant, order.service_id), [])
-        if order.state is OrderState.PENDING and strongest(effects(older, order.verb)) is Effect.PASS:
+        if _may_start(scratch, order) and strongest(effects(older, order.verb)) is Effect.PASS:
             _start_waiting(scratch, order)
         if not ORDER.final(order.state):
             older.append(order)
     if scratch.confirmed:
         settle_confirmed(scratch)
+
+
+def _may_start(scratch: Scratch, order: OrderRow) -> bool:
+    """Whether it only waits for its turn; one held for its number of cuts has none before it is approved."""
+    if order.state is OrderState.HELD and order.unplanned:
+        return guard.cleared(scratch.of(order.tenant), OrderId(order.id))
+    return order.state is OrderState.PENDING
 
 
 def _start_waiting(scratch: Scratch, order: OrderRow) -> None:
@@ -249,14 +256,16 @@ def _start_waiting(scratch: Scratch, order: OrderRow) -> None:
     if order.verb in (Verb.RESTRICT, Verb.LIFT) and subject.confirmed is not None and intent.present:
         intent = replace(intent, profile=subject.confirmed.profile, throttle=subject.confirmed.throttle)
     plan = prepare.plan(work, subject, order.verb, intent)
-    scratch.move(order, OrderMove.START)
+    held = order.state is OrderState.HELD
+    scratch.move(order, OrderMove.RELEASE if held else OrderMove.START)
+    order.reason = None
     start(scratch, order, subject, intent, plan=plan)
     work.connection.execute(
         sa.update(ServiceOrder)
         .where(ServiceOrder.tenant == order.tenant, ServiceOrder.id == order.id)
         .values(intent=json.loads(order.intent), whole=order.whole)
     )
-    scratch.fact(events.ServiceOrderStarted, order)
+    scratch.fact(events.ServiceOrderReleased if held else events.ServiceOrderStarted, order)
 
 
 def recompose(scratch: Scratch, order: OrderRow, subject: prepare.Subject) -> None:

@@ -257,3 +257,56 @@ class Fallout(Tenanted, Base):
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None]
     resolution: Mapped[str | None]
+
+
+class CutTally(Tenanted, Base):
+    """How many cuts (orders that take service away) a tenant let out in one hour of business time since 1970."""
+
+    __tablename__ = "cut_tally"
+    hour: Mapped[int] = mapped_column(primary_key=True)
+    cuts: Mapped[int]
+
+
+class CutRadius(Tenanted, Base):
+    """What a tenant's blast radius rests on, counted once an hour: its live lines, and a cycle day's usual cuts."""
+
+    __tablename__ = "cut_radius"
+    lines: Mapped[int]
+    usual: Mapped[int]
+    counted_at: Mapped[datetime]
+
+
+class CutHold(Tenanted, Base):
+    """An order that would cut beyond the blast radius: nothing of it is sent before a second person approves it.
+
+    The approval is good until `until`.
+    """
+
+    __tablename__ = "cut_hold"
+    __table_args__ = (Index("ix_cut_hold_held_at", "tenant", "approved_by", "held_at"),)
+    order_id: Mapped[OrderId] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    requested_by: Mapped[str]
+    held_at: Mapped[datetime]
+    approved_by: Mapped[str | None]
+    until: Mapped[datetime | None]
+
+
+class CutApproval(Tenanted, Base):
+    """A second person's word for every order placed under one parent (a bulk job), good until `until`."""
+
+    __tablename__ = "cut_approval"
+    parent: Mapped[str] = mapped_column(primary_key=True)
+    requested_by: Mapped[str]
+    approved_by: Mapped[str]
+    until: Mapped[datetime]
+
+
+class CutStop(Base):
+    """The kill switch: while a row stands, no cut of that tenant (or, of tenant 0, of anybody) is sent."""
+
+    __tablename__ = "cut_stop"
+    scope: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    why: Mapped[str]
+    stopped_by: Mapped[str]
+    stopped_at: Mapped[datetime]

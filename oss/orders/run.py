@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernel.database import now_micros
+from kernel.versions import PLATFORM_TENANT
 from kernel.work import SystemWork
 from oss.inventory.model import ServiceId
-from oss.orders import finish, prepare, store, undo
+from oss.orders import finish, guard, prepare, store, undo
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskMove, TaskState
 from oss.orders.model import OrderId, Priority
 from oss.orders.plan import command
@@ -21,6 +22,8 @@ from oss.orders.settle import SECOND, Answer, Policy, settle
 from oss.orders.store import OrderRow, TaskKey, TaskRow
 from oss.port import Command
 
+STOPPED_FOR_S = 15
+"""A cut that the kill switch stops is looked at again after so long; a tenant's own switch wakes it at once."""
 BULK_SPARES = 1
 """Slots of a lane that bulk work leaves free for whoever waits in person."""
 
@@ -58,7 +61,7 @@ def turn(
     Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones.
     """
     scratch = opened(work, now=now_micros(work))
-    scratch.shut = store.shut(work)
+    scratch.shut, scratch.stopped = store.shut(work)
     scratch.lock(sorted({a.task[:2] for a in answers}))
     scratch.take(scratch.store.tasks(work, [a.task for a in answers]))
     for answer in answers:
@@ -132,7 +135,9 @@ def _send_ready(
     lanes = [
         (lane, free, int(Priority.BULK) if free <= BULK_SPARES else every) for lane, free in left.items() if free > 0
     ]
-    for task in scratch.take(scratch.store.ready(scratch.unit, lanes, scratch.now)):
+    found = scratch.take(scratch.store.ready(scratch.unit, lanes, scratch.now))
+    _look_twice(scratch, found)
+    for task in found:
         place = (task.lane, task.key)
         if task.state is TaskState.READY and task.run_at <= scratch.now and place not in taken:
             left[task.lane] -= _send(scratch, task, taken, turned, worker=worker, policy=policy)
@@ -151,6 +156,7 @@ def _send_born(
     for sent in turned.sent:
         used[sent.lane] = used.get(sent.lane, 0) + 1
     newborn = [t for t in scratch.born.values() if t.lane in room and (t.lane, t.key) not in taken]
+    _look_twice(scratch, newborn)
     flying = scratch.store.flying(scratch.unit, [(t.lane, t.key) for t in newborn]) | taken
     for task in newborn:
         free = room[task.lane] - used.get(task.lane, 0) - (BULK_SPARES if task.priority >= Priority.BULK else 0)
@@ -164,7 +170,7 @@ def _send_born(
 def _send(
     scratch: Scratch, task: TaskRow, taken: set[tuple[str, str]], turned: Turned, *, worker: str, policy: Policy
 ) -> int:
-    if task.cut and _forbidden(scratch, task):
+    if task.cut and (_stopped(scratch, task) or (task.at[:2] in scratch.doubtful and _forbidden(scratch, task))):
         return 0
     spoken = _command(task)
     scratch.step(task, TaskMove.SEND)
@@ -175,16 +181,35 @@ def _send(
     return 1
 
 
+def _look_twice(scratch: Scratch, tasks: Sequence[TaskRow]) -> None:
+    """One statement for all cuts among them: which are of protected lines, or under an approval that is over."""
+    if keys := sorted({task.at[:2] for task in tasks if task.cut}):
+        scratch.doubtful |= scratch.store.doubtful_cuts(scratch.unit, keys, scratch.at)
+
+
+def _stopped(scratch: Scratch, task: TaskRow) -> bool:
+    """Under the kill switch a cut stays ready and is looked at again after a while."""
+    if not scratch.stopped or not scratch.stopped & {task.tenant, int(PLATFORM_TENANT)}:
+        return False
+    task.run_at = scratch.now + STOPPED_FOR_S * SECOND
+    if task.at not in scratch.born:
+        scratch.changed_tasks[task.at] = task
+    return True
+
+
 def _forbidden(scratch: Scratch, task: TaskRow) -> bool:
-    """A line that became protected since its order was placed is not cut: the order is held for a second person."""
+    """A line that became protected, or an approval that is over: the order is held for a second person."""
     order = scratch.lock([task.at[:2]])[0]
     work = scratch.of(task.tenant)
     subject = prepare.lock(work, ServiceId(order.service_id))
-    if not subject.protected or prepare.approved(work, subject.id):
+    if subject.protected and not prepare.approved(work, subject.id):
+        cause, reason = "protected", "the line is protected and nobody has approved cutting it"
+    elif guard.lapsed(work, OrderId(order.id), order.parent):
+        cause, reason = "approvalOver", "the approval of this cut is over: it was good for 24 hours"
+    else:
         return False
-    reason = "the line is protected and nobody has approved cutting it"
     scratch.step(task, TaskMove.GIVE_UP, error=reason)
-    finish.hold(scratch, order, task, cause="protected", message=reason, suggestion="lift, or have it approved")
+    finish.hold(scratch, order, task, cause=cause, message=reason, suggestion="lift, or have it approved")
     return True
 
 

@@ -68,6 +68,10 @@ class Scratch:
     partial: set[Key] = field(default_factory=set)
     shut: frozenset[str] = frozenset()
     """Lanes that wait for the end of an incident: nothing is claimed on them and no attempt on them counts."""
+    stopped: frozenset[int] = frozenset()
+    """Tenants whose cuts are stopped by the kill switch; 0 stops everybody's."""
+    doubtful: set[Key] = field(default_factory=set)
+    """Orders whose cut must be looked at closely before it is sent."""
 
     # ---- rows
 

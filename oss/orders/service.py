@@ -13,7 +13,7 @@ from kernel.errors import Conflict, NotFound
 from kernel.work import Work
 from oss.inventory import service as inventory
 from oss.inventory.model import ServiceId
-from oss.orders import events, finish, prepare, store, undo
+from oss.orders import events, finish, guard, prepare, store, undo
 from oss.orders.machine import ORDER, OrderMove, OrderState, TaskMove, TaskState
 from oss.orders.model import GroupId, GroupState, OnError, OrderId, Phase, Priority, ServiceOrder, Task, Verb
 from oss.orders.plan import UNDO
@@ -97,6 +97,10 @@ def _admit(scratch: Scratch, order: OrderRow, subject: prepare.Subject, intent: 
     work = scratch.of(order.tenant)
     older = scratch.store.open_of(scratch.unit, [(order.tenant, order.service_id)])
     words = effects(older, order.verb)
+    cuts = order.verb in guard.CUTS and Effect.REFUSE not in words
+    if cuts and not guard.admit(work, parent=order.parent):
+        _hold(scratch, order, intent)
+        return
     for other, word in zip(older, words, strict=True):
         scratch.orders[other.key] = other
         if word is Effect.REFUSE:
@@ -129,6 +133,36 @@ def _admit(scratch: Scratch, order: OrderRow, subject: prepare.Subject, intent: 
     scratch.write()
 
 
+def _hold(scratch: Scratch, order: OrderRow, intent: Intent) -> None:
+    """It would cut more lines than it may: it is stored and touches nothing until a second person approves it."""
+    work = scratch.of(order.tenant)
+    order.intent, order.reason = intent_text(intent), guard.hold(work, OrderId(order.id))
+    scratch.move(order, OrderMove.HOLD)
+    scratch.fact(events.ServiceOrderAcknowledged, order, generation=order.generation, state=order.state)
+    scratch.fact(events.ServiceOrderHeld, order, reason=order.reason)
+    del scratch.changed_orders[order.key]
+    store.insert_orders(scratch.unit, [order])
+    scratch.write()
+
+
+def approve(work: Work, order_id: OrderId) -> Placed:
+    """Let a cut go that was held for its number, as the second person; one that fell out since is sent again.
+
+    Raises NotFound, Conflict when it waits for nobody, Forbidden for whoever placed it.
+    """
+    scratch, order = locked(work, order_id)
+    prepare.lock(work, ServiceId(order.service_id))
+    if order.state is not OrderState.HELD:
+        raise Conflict(f"{order_id} is {order.state}", field="order_id", fix="see trunkline guard held")
+    guard.approve(work, order_id, parent=order.parent)
+    if order.unplanned:
+        scratch.freed.add((order.tenant, order.service_id))
+        finish.release_next(scratch)
+        scratch.write()
+        return Placed(order_id, order.state, order.generation)
+    return retry(work, order_id)
+
+
 def _lend_priority(work: Work, order: OrderRow, older: list[OrderRow]) -> None:
     """What others wait for goes at the pace of the most urgent of them."""
     slower = [o.id for o in older if o.priority > order.priority]
@@ -153,6 +187,9 @@ def retry(work: Work, order_id: OrderId) -> Placed:
     """Let a held order go on: its failed tasks are sent again; overtaken by a newer generation, it is placed anew."""
     scratch, order = locked(work, order_id)
     prepare.lock(work, ServiceId(order.service_id))
+    if order.state is OrderState.HELD and order.unplanned:
+        fix = f"another person: trunkline guard approve {order_id}"
+        raise Conflict(f"{order_id} waits for a second person ({order.reason})", field="order", fix=fix)
     others = [o for o in scratch.store.open_of(work, [(order.tenant, order.service_id)]) if o.id != order.id]
     if order.verb is not Verb.ADD and order.phase is Phase.DO and _passed(work, order, others):
         return _again(scratch, order, others)

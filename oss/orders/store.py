@@ -51,6 +51,11 @@ class OrderRow:
         """Its key."""
         return (self.tenant, self.id)
 
+    @property
+    def unplanned(self) -> bool:
+        """Whether it was never started: its plan is written when it starts."""
+        return self.plan == "[]"
+
 
 @dataclass(slots=True)
 class TaskRow:
@@ -197,20 +202,29 @@ class Store(Protocol):
         """Which of those (lane, key) are locked by a task in flight."""
         ...
 
+    def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
+        """Which of those orders cut a protected line, or under an approval that is over by a business instant."""
+        ...
+
     def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
         """Tasks of a lane that another worker sent and never answered."""
         ...
 
 
 _SHUT = (
-    "SELECT name FROM lane WHERE waits_for IS NOT NULL"
-    f" UNION SELECT lane FROM element WHERE state = '{ElementState.MAINTENANCE}'"
+    "SELECT name, -1 FROM lane WHERE waits_for IS NOT NULL"
+    f" UNION SELECT lane, -1 FROM element WHERE state = '{ElementState.MAINTENANCE}'"
+    " UNION SELECT '', scope FROM cut_stop"
 )
 
 
-def shut(work: Unit) -> frozenset[str]:
-    """The lanes that wait for an incident's end or an element's return; both tables are short, so all is looked at."""
-    return frozenset(name for (name,) in rows.fetch(work, _SHUT))
+def shut(work: Unit) -> tuple[frozenset[str], frozenset[int]]:
+    """The lanes that wait for an incident's end or an element's return, and the tenants whose cuts are stopped.
+
+    All these tables are short, so all of them is looked at.
+    """
+    found = rows.fetch(work, _SHUT)
+    return frozenset(name for name, scope in found if scope < 0), frozenset(scope for _, scope in found if scope >= 0)
 
 
 def insert_orders(work: Unit, found: Sequence[OrderRow]) -> None:

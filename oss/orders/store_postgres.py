@@ -80,6 +80,13 @@ _ORPHANS = (
     f"SELECT {_TASK} FROM task t WHERE t.lane = %s AND t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}'"
     " AND t.owner <> %s FOR UPDATE"
 )
+_DOUBTFUL = (
+    f"SELECT o.tenant, o.id FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.id = k.id"
+    " JOIN service s ON s.tenant = o.tenant AND s.id = o.service_id"
+    " LEFT JOIN cut_hold h ON h.tenant = o.tenant AND h.order_id = o.id"
+    " LEFT JOIN cut_approval a ON a.tenant = o.tenant AND a.parent = o.parent"
+    " WHERE s.protected OR coalesce(h.until, a.until) <= %s"
+)
 _MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = %s AND group_id = %s ORDER BY id"
 
 
@@ -137,6 +144,10 @@ class PostgresStore:
     def flying(self, work: Unit, places: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """The unique partial index on (lane, key) serves it."""
         return {(row[0], row[1]) for row in _run(work, _IS_FLYING, _columns(places, 2))} if places else set()
+
+    def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
+        """By key."""
+        return {(row[0], row[1]) for row in _run(work, _DOUBTFUL, [*_columns(keys, 2), at])} if keys else set()
 
     def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
         """Sent by another worker."""

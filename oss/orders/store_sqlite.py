@@ -56,6 +56,12 @@ _ORPHANS = (
     f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}'"
     " AND t.owner <> ?"
 )
+_DOUBTFUL = (
+    "SELECT o.tenant, o.id FROM service_order o JOIN service s ON s.tenant = o.tenant AND s.id = o.service_id"
+    " LEFT JOIN cut_hold h ON h.tenant = o.tenant AND h.order_id = o.id"
+    " LEFT JOIN cut_approval a ON a.tenant = o.tenant AND a.parent = o.parent"
+    " WHERE o.tenant = ? AND o.id = ? AND (s.protected OR coalesce(h.until, a.until) <= ?)"
+)
 _MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = ? AND group_id = ? ORDER BY id"
 
 
@@ -125,6 +131,11 @@ class SqliteStore:
         """The unique partial index on (lane, key) serves it."""
         driver = rows.driver(work.connection)
         return {place for place in places if driver.execute(_IS_FLYING, place).fetchone()}
+
+    def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
+        """By key."""
+        driver = _driver(work)
+        return {(row[0], row[1]) for key in keys for row in driver.execute(_DOUBTFUL, (*key, at))}
 
     def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
         """Sent by another worker."""

@@ -16,6 +16,7 @@ from kernel.events import EventRow
 from kernel.work import SystemWork, Work
 from oss.inventory.machine import ElementState
 from oss.inventory.model import Element, Service
+from oss.orders import guard
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskState
 from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, ServiceOrder, Task, Transcript
 from oss.orders.plan import UNDO, Plan
@@ -176,10 +177,10 @@ def fallout_of(work: Work, order_id: OrderId) -> list[Fallout]:
 def busy(work: SystemWork) -> bool:
     """Whether anything is ready (backed off included), sent, or unknown: a clock waits until it is not.
 
-    What waits for the end of an incident is in people's hands and keeps no clock.
+    What waits for the end of an incident or for the kill switch is in people's hands and keeps no clock.
     """
     open_lane = Task.lane.not_in(sa.select(Lane.name).where(Lane.waits_for.is_not(None)))
-    waiting = sa.and_(Task.state.in_(WAITS), open_lane)
+    waiting = sa.and_(Task.state.in_(WAITS), open_lane, sa.not_(guard.spared(work)))
     flying = Task.state.in_([state for state in IN_FLIGHT if state not in WAITS])
     return any(work.connection.execute(sa.select(Task.seq).where(each).limit(1)).first() for each in (flying, waiting))
 

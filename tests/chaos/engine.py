@@ -24,8 +24,8 @@ from oss.inventory import service as inventory
 from oss.inventory.machine import ServiceState
 from oss.inventory.model import Service, ServiceId
 from oss.inventory.pools import Piece
+from oss.orders import guard, views
 from oss.orders import service as orders
-from oss.orders import views
 from oss.orders.machine import OPEN_ORDERS
 from oss.orders.model import Lane, ServiceOrder, Verb
 from oss.orders.settle import Policy
@@ -43,6 +43,8 @@ PAUSE_S = 0.002
 """Between two orders."""
 DRAIN_S = 60.0
 """What is under way when the killing stops must have ended by then."""
+EVERYTHING = "chaos"
+"""What every order is placed under, approved beforehand: no blast radius stops the chaos."""
 NOT_HERE = {"I5"}
 """There are no customers here, so no line has a subscription."""
 SPEC = """
@@ -67,6 +69,7 @@ def prepare(url: str, lines: int) -> None:
     database = opened(url)
 
     def build(work: Work) -> None:
+        guard.approve_parent(work, EVERYTHING, requested_by="somebody else")
         listed = [
             {"name": name, "protocol": "memory", "role": name, "address": {"timeout_ms": TIMEOUT_MS}}
             for name in ("olt-1", "olt-2", "broker")
@@ -177,4 +180,4 @@ def _change(work: Work, line: ServiceId, dice: random.Random) -> None:
 
 
 def _order(work: Work, line: ServiceId, verb: Verb) -> None:
-    orders.place(work, line, intent=inventory.intent(work, line), verb=verb)
+    orders.place(work, line, intent=inventory.intent(work, line), verb=verb, parent=EVERYTHING)

@@ -10,6 +10,12 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def create() -> None:
     """Make the tables."""
+    _cut_approval()
+    _cut_hold()
+    _cut_hold_indexes()
+    _cut_radius()
+    _cut_stop()
+    _cut_tally()
     _fallout()
     _fallout_indexes()
     _incident()
@@ -37,6 +43,73 @@ def drop() -> None:
     op.drop_table("lane")
     op.drop_table("incident")
     op.drop_table("fallout")
+    op.drop_table("cut_tally")
+    op.drop_table("cut_stop")
+    op.drop_table("cut_radius")
+    op.drop_table("cut_hold")
+    op.drop_table("cut_approval")
+
+
+def _cut_approval() -> None:
+    op.create_table(
+        "cut_approval",
+        sa.Column("tenant", BIG, nullable=False),
+        sa.Column("parent", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=False),
+        sa.Column("until", BIG, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "parent", name=op.f("pk_cut_approval")),
+    )
+
+
+def _cut_hold() -> None:
+    op.create_table(
+        "cut_hold",
+        sa.Column("tenant", BIG, nullable=False),
+        sa.Column("order_id", BIG, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("held_at", BIG, nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.Column("until", BIG, nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "order_id", name=op.f("pk_cut_hold")),
+    )
+
+
+def _cut_hold_indexes() -> None:
+    op.create_index("ix_cut_hold_held_at", "cut_hold", ["tenant", "approved_by", "held_at"], unique=False)
+
+
+def _cut_radius() -> None:
+    op.create_table(
+        "cut_radius",
+        sa.Column("tenant", BIG, nullable=False),
+        sa.Column("lines", BIG, nullable=False),
+        sa.Column("usual", BIG, nullable=False),
+        sa.Column("counted_at", BIG, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_cut_radius")),
+    )
+
+
+def _cut_stop() -> None:
+    op.create_table(
+        "cut_stop",
+        sa.Column("scope", BIG, autoincrement=False, nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("stopped_by", sa.Text(), nullable=False),
+        sa.Column("stopped_at", BIG, nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_cut_stop")),
+    )
+
+
+def _cut_tally() -> None:
+    op.create_table(
+        "cut_tally",
+        sa.Column("tenant", BIG, nullable=False),
+        sa.Column("hour", BIG, nullable=False),
+        sa.Column("cuts", BIG, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "hour", name=op.f("pk_cut_tally")),
+    )
 
 
 def _fallout() -> None:
