@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -36,6 +36,8 @@ class Network:
         self._database, self._connect = database, connect
         self._open: dict[tuple[str, str], NetworkElement] = {}
         self._opening: dict[tuple[str, str], asyncio.Task[NetworkElement]] = {}
+        self._talks: set[asyncio.Task[Any] | None] = set()
+        self._broken: set[asyncio.Task[Any] | None] = set()
 
     async def element(self, name: str, dialect: str = "") -> NetworkElement:
         """The element, with the dialect a task pinned or the one in force. Raises NotFound."""
@@ -58,7 +60,8 @@ class Network:
 
     async def speak(self, sent: Sent) -> Answer:
         """Carry one command to its element; every failure is an answer, none is lost."""
-        command = sent.command
+        command, me = sent.command, asyncio.current_task()
+        self._talks.add(me)
         try:
             async with asyncio.timeout(command.timeout_s + GRACE_S):
                 element = await self.element(command.element, command.dialect)
@@ -72,6 +75,26 @@ class Network:
         except Exception as error:  # a fault of ours: logged in full, and settled by a read-back like any silence
             _log.exception("adapter failed", element=command.element, key=command.key)
             return _failure(sent, Unanswered(f"internal: {error!r}"))
+        except asyncio.CancelledError:
+            if me is None or me not in self._broken:
+                raise
+            me.uncancel()
+            return _failure(sent, Unanswered("broken off: the lease was not renewed in time"))
+        finally:
+            self._talks.discard(me)
+            self._broken.discard(me)
+
+    def break_off(self) -> None:
+        """End every talk where it stands, before its next byte; each is answered as unanswered."""
+        for talk in self._talks - self._broken:
+            if talk is not None:
+                self._broken.add(talk)
+                talk.cancel()
+
+    async def silence(self) -> None:
+        """Break off every talk and end every session: somebody else may be speaking already."""
+        self.break_off()
+        await self.close()
 
     async def close(self) -> None:
         """End every session."""

@@ -185,6 +185,8 @@ def _verbs(path: list[str], command: Any) -> Iterator[tuple[list[str], Any]]:
     if not hasattr(command, "list_commands"):
         yield path, command
         return
+    if command.invoke_without_command:
+        yield path, command
     context = command.make_context(path[-1], [], resilient_parsing=True)
     for name in sorted(command.list_commands(context)):
         yield from _verbs([*path, name], command.get_command(context, name))

@@ -37,7 +37,13 @@ class Runtime:
     def __init__(self, gateway: Gateway, *, policy: Policy | None = None) -> None:
         self.gateway = gateway
         self.network = Network(gateway.database, gateway.connect)
-        self.worker = Worker(gateway.database, self.network, policy=policy)
+        self.worker = Worker(
+            gateway.database,
+            self.network,
+            policy=policy,
+            slots=gateway.settings.worker_slots,
+            label=gateway.settings.worker_label,
+        )
         self.delivery = Delivery(gateway.database, dispatch.HANDLERS)
         self.watch = Watch(gateway.database)
         self.errands = Errands(gateway.database, outside.kinds(gateway), poll_s=gateway.settings.poll_s)
@@ -54,7 +60,7 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self.gateway.database.on_hints.append(self._hear)
         parts: Sequence[Coroutine[Any, Any, None]] = (
-            self.worker.run(),
+            self._work(),
             self.delivery.run(),
             self.watch.run(),
             self.errands.run(),
@@ -78,6 +84,11 @@ class Runtime:
         for part in (self.worker, self.delivery, self.errands, self.watch):
             part.stop()
         self._stopping.set()
+
+    async def _work(self) -> None:
+        """The worker; one that was told to drain takes the rest of the process along."""
+        await self.worker.run()
+        self.stop()
 
     async def _tick_for_ever(self) -> None:
         while not self._stopping.is_set():

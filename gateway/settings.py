@@ -67,6 +67,17 @@ class Settings(BaseSettings):
         default="bank/webhook-secret",
         description="The name in the secret store of the key that signs the payment gateway's notices.",
     )
+    worker_label: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$",
+        description="What `trunkline worker list` calls this process's worker; its host and process id unless told.",
+    )
+    worker_slots: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="Commands in flight on one lane at most, where its elements do not say `slots` themselves.",
+    )
     poll_s: float = Field(
         default=1.0,
         gt=0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -13,14 +12,16 @@ import structlog
 
 from gateway import collector
 from gateway.breaker import Breakers
+from gateway.lease import Lease, default_label
 from gateway.network import Network
+from kernel.bell import EVERYTHING
 from kernel.database import Database
 from kernel.errors import TrunklineError
 from kernel.time import Pulse, SystemPulse
-from oss.orders import lanes
+from oss.orders import lanes, leases
 from oss.orders import run as engine
 from oss.orders.settle import Answer, Policy, Word
-from oss.orders.store import TaskKey
+from oss.orders.store import Fenced, TaskKey
 
 _log = structlog.get_logger(__name__)
 
@@ -32,8 +33,8 @@ TURN_WHILE_WAITED_FOR = 200
 """The same while somebody else's Work waits: on one writer a foreground write waits for the turn."""
 SWEEP_S = 0.25
 """How often lanes are looked at though nobody hinted: timers, back-off, other writers."""
-HURRY_S = 0.1
-"""The pause after a lease, so that hints for lanes of others do not renew without end."""
+WATCH_S = 0.05
+"""The least time between two looks at the lease."""
 REST_S = 0.5
 """The pause after a turn the database refused, before the same answers are brought again."""
 
@@ -56,6 +57,8 @@ class _Board:
     flying: Counter[str] = field(default_factory=Counter)
     lane_of: dict[tuple[TaskKey, int], str] = field(default_factory=dict)
     """By task and attempt: a read-back may be asked again before the one before it has come home."""
+    doubt: bool = False
+    """A commit was not answered: what it wrote as sent may have landed, and nobody has spoken it."""
     hot: set[str] = field(default_factory=set)
     backlog: set[str] = field(default_factory=set)
     spoken: set[asyncio.Task[None]] = field(default_factory=set)
@@ -72,43 +75,47 @@ class Worker:
         policy: Policy | None = None,
         slots: int = SLOTS,
         pulse: Pulse | None = None,
+        label: str | None = None,
     ) -> None:
-        self.name = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
         self.tally = Tally()
         self._database, self._network = database, network
         self._policy, self._slots, self._pulse = policy or Policy(), slots, pulse or SystemPulse()
         self._board = _Board()
         self._breakers = Breakers(database, network, self._pulse)
-        self._leased: set[str] = set()
-        self._renewed = self._swept = self._pulse.seconds()
+        self.lease = Lease(database, self._pulse, label=label or default_label())
+        self.lease.heed = self._taken
+        self._swept = self._pulse.seconds()
         self._stopping = threading.Event()
-        self._ended, self._hurry = threading.Event(), threading.Event()
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._watching: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Work until `stop`; what is in flight then is awaited and landed, and the lanes are given back."""
+        """Work until `stop` or a drain; what is in flight then is awaited and landed, and the lanes are given back."""
         collector.calm()
         self._loop = asyncio.get_running_loop()
         self._database.on_hints.append(self._hear)
-        renewer = threading.Thread(target=self._renew_for_ever, name="lease", daemon=True)
-        await asyncio.to_thread(self._renew)
-        renewer.start()
+        self._database.bell.at_home = self._at_home
+        await asyncio.to_thread(self.lease.begin)
+        self._database.bell.listen(self._database.on_hints)
+        self._watch()
         try:
-            while not self._stopping.is_set() or self._board.spoken or self._board.answers:
+            while not self._ending() or self._board.spoken or self._board.answers or self._board.doubt:
                 await self._once()
         finally:
             self._stopping.set()
+            if self._watching is not None:
+                self._watching.cancel()
             self._database.on_hints.remove(self._hear)
-            self._ended.set()
-            self._hurry.set()
-            await asyncio.to_thread(renewer.join)
+            await asyncio.to_thread(self.lease.end)
             await self._breakers.settled()
-            await asyncio.wrap_future(self._database.submit_system(lambda work: lanes.release(work, self.name)))
+            name = self.lease.name
+            await asyncio.wrap_future(self._database.submit_system(lambda work: lanes.release(work, name)))
 
     def stop(self) -> None:
-        """Claim nothing more and end when everything in flight has landed."""
+        """Drain: claim nothing more and end when everything in flight has landed."""
         self._stopping.set()
+        self.lease.leave()
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -119,10 +126,12 @@ class Worker:
     # ---- turns
 
     async def _once(self) -> None:
-        board = self._board
         self._wake.clear()
-        if board.spoken and not self._holds():
-            await self._network.close()
+        if self.lease.fenced:
+            await self._begin_anew()
+        board = self._board
+        if board.doubt and not await self._reclaimed():
+            return
         cap = TURN_WHILE_WAITED_FOR if self._database.waiting() else TURN
         batch = board.answers[:cap]
         board.hot |= {board.lane_of[a.task, a.attempt] for a in batch} & board.backlog
@@ -130,7 +139,7 @@ class Worker:
         if batch or look:
             await self._turn(batch, room, look)
         if not board.answers and not board.hot and not await self._woken():
-            board.hot |= self._leased
+            board.hot |= self.lease.lanes
 
     async def _woken(self) -> bool:
         try:
@@ -143,23 +152,46 @@ class Worker:
     def _room(self, batch: Sequence[Answer]) -> tuple[dict[str, int], set[str]]:
         """Free slots of every leased lane, and the lanes to be searched: hinted ones and those just landed on."""
         board = self._board
-        if self._stopping.is_set() or not self._holds():
+        leased = self.lease.claimable(board.flying)
+        if self._ending() or not self.lease.holds():
             return {}, set()
         landing = Counter(board.lane_of[a.task, a.attempt] for a in batch)
-        self._breakers.look(self._leased)
-        open_lanes = self._breakers.closed(self._leased)
+        self._breakers.look(leased)
+        open_lanes = self._breakers.closed(leased)
         if self._pulse.seconds() - self._swept > SWEEP_S:
             self._swept = self._pulse.seconds()
-            board.hot |= self._leased
+            board.hot |= leased
         look, board.hot = (board.hot | set(landing)) & open_lanes, set()
         return {lane: self._slots - board.flying[lane] + landing[lane] for lane in open_lanes}, look
 
     async def _turn(self, batch: Sequence[Answer], room: dict[str, int], look: set[str]) -> None:
         try:
             await self._land(batch, room, look)
+        except Fenced:
+            self.lease.fenced = True
         except Exception as error:  # whatever it is, what did not land stays in hand and is brought again
             _log.warning("turn refused", error=str(error), answers=len(batch))
+            self._board.doubt = True
             await asyncio.sleep(REST_S)
+
+    async def _reclaimed(self) -> bool:
+        """What a commit that was not answered may have written as sent is read back before anything else is done."""
+        board, name = self._board, self.lease.name
+        try:
+            lost = await asyncio.wrap_future(
+                self._database.submit_system(lambda work: engine.reclaim(work, worker=name, known=board.lane_of.keys()))
+            )
+        except Fenced:
+            self.lease.fenced = True
+            return False
+        except Exception as error:  # the database is away still: nothing is claimed before it has told
+            _log.warning("not reclaimed", error=str(error))
+            await asyncio.sleep(REST_S)
+            return False
+        board.doubt = False
+        if lost:
+            _log.warning("sent but not told of", tasks=lost)
+        return True
 
     def _landed(self, batch: Sequence[Answer], turned: engine.Turned, look: set[str]) -> None:
         """What a commit made durable leaves our hands at once, whatever becomes of the rest of a split turn."""
@@ -176,12 +208,15 @@ class Worker:
 
     async def _land(self, batch: Sequence[Answer], room: dict[str, int], look: set[str]) -> None:
         """One turn; one that fails on its content is split until the bad order stands alone and is parked."""
+        name = self.lease.name
         try:
             turned = await asyncio.wrap_future(
                 self._database.submit_system(
-                    lambda work: engine.turn(work, batch, worker=self.name, room=room, look=look, policy=self._policy)
+                    lambda work: engine.turn(work, batch, worker=name, room=room, look=look, policy=self._policy)
                 )
             )
+        except Fenced:
+            raise
         except TrunklineError as error:
             if error.code == "unavailable" or not batch:
                 raise
@@ -222,48 +257,55 @@ class Worker:
         spoken.add_done_callback(board.spoken.discard)
 
     async def _spoken(self, sent: engine.Sent) -> None:
-        if self._holds():
+        board = self._board
+        if self.lease.holds():
             answer = await self._network.speak(sent)
             self._breakers.note(sent, answer)
         else:
-            await self._network.close()
+            await self._network.silence()
             word = Word.UNREADABLE if sent.read_only else Word.UNREACHABLE
             answer = Answer(sent.task, sent.attempt, word, message="not said: the lease was not renewed in time")
-        self._board.answers.append(answer)
+        board.answers.append(answer)
         self._wake.set()
 
     # ---- leases
 
-    def _holds(self) -> bool:
-        return self._pulse.seconds() - self._renewed < lanes.SILENT_S
+    def _ending(self) -> bool:
+        return self._stopping.is_set() or self.lease.draining
 
-    def _renew(self) -> None:
-        asked = self._pulse.seconds()  # before the database counts: what it waited must not lengthen the lease
-        self._leased = self._database.run_system(lambda work: lanes.hold(work, self.name))
-        self._renewed = asked
+    def _watch(self) -> None:
+        """Not renewed in time, whatever is being said is broken off before its next byte: this runs before any talk."""
+        if self._loop is None:
+            return
+        if self._board.spoken and not self.lease.holds():
+            self._network.break_off()
+        self._watching = self._loop.call_later(max(min(self.lease.left_s(), lanes.RENEW_S), WATCH_S), self._watch)
 
-    def _renew_for_ever(self) -> None:
-        while not self._ended.is_set():
-            self._hurry.wait(lanes.RENEW_S)
-            self._hurry.clear()
-            if self._ended.is_set():
-                return
-            before = self._leased
-            try:
-                self._renew()
-            except Exception as error:  # whatever it is, renewing goes on; not renewed in time, we fall silent
-                _log.warning("lease not renewed", error=str(error))
-            if self._loop is not None and self._leased - before:
-                self._loop.call_soon_threadsafe(self._heed, self._leased - before)
-            self._ended.wait(HURRY_S)
+    async def _begin_anew(self) -> None:
+        """Others have our lanes: what we had in hand is read back by them, and we are nobody they know."""
+        self._board = _Board()
+        await self._network.silence()
+        self.lease.begin_anew()
+
+    def _taken(self, lanes: set[str]) -> None:
+        if self._loop is not None and (lanes or self.lease.fenced or self.lease.draining):
+            self._loop.call_soon_threadsafe(self._heed, lanes)
+
+    def _at_home(self, hint: str) -> bool:
+        kind, _, name = hint.partition(":")
+        return kind != "worker" and (kind != "lane" or name in self.lease.lanes)
 
     def _hear(self, hints: set[str]) -> None:
         told = {hint.removeprefix("lane:") for hint in hints if hint.startswith("lane:")}
+        if EVERYTHING in hints:
+            told |= self.lease.lanes
+        if EVERYTHING in hints or any(hint.startswith(leases.HINT) for hint in hints):
+            self.lease.hurry()
         if told and self._loop is not None:
             self._loop.call_soon_threadsafe(self._heed, told)
 
     def _heed(self, told: set[str]) -> None:
-        if not told <= self._leased:
-            self._hurry.set()
+        if not told <= self.lease.lanes:
+            self.lease.hurry()
         self._board.hot |= told
         self._wake.set()

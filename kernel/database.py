@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import event, exc
 
 from kernel import audit, engines, rows
+from kernel.bell import Bell, tell
 from kernel.errors import Conflict, TrunklineError
 from kernel.ids import TenantId
 from kernel.time import Clock
@@ -86,10 +87,13 @@ class Database:
         self.on_posted: list[Callable[[list[Posted]], None]] = []
         self.on_hints: list[Callable[[set[str]], None]] = []
         self.sqlite = self.url.startswith("sqlite")
+        self.session = f"trunkline-{os.urandom(6).hex()}"
+        """So the server calls every connection of ours: whoever takes over from a dead worker ends them."""
+        self.bell = Bell(None if self.sqlite else self.url)
         self._lock = engines.lock_file(self.url) if self.sqlite else None
         writers = 1 if self.sqlite else POSTGRES_WRITERS
-        self.engine = engines.open_engine(self.url, size=writers + 1, readonly=False)
-        self._reader_engine = engines.open_engine(self.url, size=READERS, readonly=True)
+        self.engine = engines.open_engine(self.url, size=writers + 1, readonly=False, session=self.session)
+        self._reader_engine = engines.open_engine(self.url, size=READERS, readonly=True, session=self.session)
         event.listen(self.engine, "before_cursor_execute", _settle_first)
         if strict_tenancy:
             engines.guard(self.engine)
@@ -146,6 +150,7 @@ class Database:
         for thread in self._threads:
             thread.join()
         self._readers.shutdown()
+        self.bell.close()
         self.engine.dispose()
         self._reader_engine.dispose()
         if self._lock is not None:
@@ -243,9 +248,10 @@ class Database:
             else:
                 item.future.set_result(result)
         if posted:
-            _tell(self.on_posted, posted)
+            tell(self.on_posted, posted)
         if hints:
-            _tell(self.on_hints, hints)
+            tell(self.on_hints, hints)
+        self.bell.ring(hints, left=bool(posted) and not self.on_posted)
 
     def _transact(
         self, group: list[_Item[Any]], chain: audit.Chain, *, guarded: bool
@@ -342,14 +348,6 @@ def _settle_first(connection: sa.Connection, *_: object) -> None:
     """A statement through SQLAlchemy sees every row that was appended before it."""
     if rows.PENDING in connection.info:
         rows.flush(connection)
-
-
-def _tell(listeners: Sequence[Callable[[Any], None]], what: object) -> None:
-    for tell in tuple(listeners):
-        try:
-            tell(what)
-        except Exception:  # a listener whose loop has ended must not end the writer; what it missed, a sweep finds
-            _log.exception("a listener failed")
 
 
 def _land(transaction: sa.RootTransaction) -> None:

@@ -55,21 +55,36 @@ def lock_file(url: str) -> IO[str]:
     return handle
 
 
-def open_engine(url: str, *, size: int, readonly: bool) -> sa.Engine:
+FROZEN_MS = 60_000
+"""A transaction in which nothing happens for so long belongs to a process that stands still: its rows are let go."""
+KEEPALIVE = {"idle": 10, "interval": 3, "count": 3}
+"""Seconds, seconds and tries after which the server notices that the machine of a session is gone."""
+
+
+def open_engine(url: str, *, size: int, readonly: bool, session: str = "") -> sa.Engine:
     """An engine that commits durably, and on SQLite writes from one connection at a time."""
     if url.startswith("sqlite"):
         return _sqlite(url, size=size, readonly=readonly)
-    return _postgres(url, size=size, readonly=readonly)
+    return _postgres(url, size=size, readonly=readonly, session=session)
 
 
-def _postgres(url: str, *, size: int, readonly: bool) -> sa.Engine:
-    options = "-c plan_cache_mode=force_generic_plan -c jit=off"
+def _postgres(url: str, *, size: int, readonly: bool, session: str) -> sa.Engine:
+    limits = {"idle_in_transaction_session_timeout": FROZEN_MS} | {
+        f"tcp_keepalives_{k}": v for k, v in KEEPALIVE.items()
+    }
+    settings = {"plan_cache_mode": "force_generic_plan", "jit": "off", **limits}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     engine = sa.create_engine(
         url,
         pool_size=size,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"options": options, "connect_timeout": 5, "prepare_threshold": 1},
+        connect_args={
+            "options": options,
+            "application_name": session or "trunkline",
+            "connect_timeout": 5,
+            "prepare_threshold": 1,
+        },
     )
     if readonly:
         return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")

@@ -29,6 +29,7 @@ from gateway.cli import (
     subscription,
     token,
     usage,
+    worker,
 )
 
 app = typer.Typer(
@@ -40,7 +41,6 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
-app.command("worker")(serve.worker)
 app.command("doctor")(doctor.doctor)
 for name, noun in (
     ("db", db.app),
@@ -64,6 +64,7 @@ for name, noun in (
     ("guard", guard.app),
     ("incident", incident.app),
     ("alarm", incident.alarms),
+    ("worker", worker.app),
     ("secret", secret.app),
     ("token", token.app),
 ):

@@ -27,6 +27,7 @@ from gateway.verbs import (
     story,
     subscriptions,
     usage,
+    workers,
 )
 from gateway.verbs.core import Verb
 
@@ -51,6 +52,7 @@ _MODULES = (
     elements,
     dialects,
     doctor,
+    workers,
     access,
 )
 

@@ -19,7 +19,7 @@ PAGE = 200
 """Incidents listed in one answer at most."""
 REASON_LENGTH = 200
 """A sentence: it stands beside every step that waits."""
-_LANE = "INSERT INTO lane (name, until) VALUES (?, 0) ON CONFLICT (name) DO NOTHING RETURNING name"
+_LANE = "INSERT INTO lane (name) VALUES (?) ON CONFLICT (name) DO NOTHING RETURNING name"
 _IN_USE = (ResourceState.RESERVED, ResourceState.ASSIGNED)
 _CHUNK = 500
 """Ids in one statement: below every database's limit of parameters."""

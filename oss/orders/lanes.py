@@ -7,55 +7,75 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from kernel import rows
 from kernel.database import now_micros
 from kernel.versions import PLATFORM_TENANT
 from kernel.work import SystemWork, Unit
 from oss.inventory import alarms
 from oss.inventory.model import AlarmKind, Element
-from oss.orders import run
+from oss.orders import leases, run
 from oss.orders.machine import TaskState
-from oss.orders.model import Lane, Task
+from oss.orders.model import Lane, Task, Worker
 from oss.orders.settle import SECOND
 
-LEASE_S = 10.0
-"""How long a lease lasts without renewal."""
 RENEW_S = 3.0
-"""How often it is renewed."""
+"""How often a worker renews its lease (of leases.LEASE_S)."""
 STALLED_S = 30.0
 """Ready work that waits so long while nobody takes it up is an alarm: three leases long."""
 SILENT_S = 6.0
 """A worker that could not renew for so long closes its sessions before another byte is written."""
 
 
-def hold(work: SystemWork, worker: str, *, lease_s: float = LEASE_S) -> set[str]:
-    """Renew this worker's lanes and take over every free or lapsed one; what a dead worker sent becomes unknown."""
-    _open(work)
+def hold(
+    work: SystemWork,
+    worker: str,
+    *,
+    session: str = "",
+    label: str = "",
+    busy: Collection[str] = (),
+    lease_s: float = leases.LEASE_S,
+) -> set[str]:
+    """Renew this worker's lease, take over from the dead, and share the lanes fairly: those on which it may claim.
+
+    What a dead worker sent becomes unknown. A lane that is another's by now is given to it once it is not `busy` any
+    more: no longer claimed on, nothing in flight. Raises Fenced when somebody has taken over from this worker.
+    """
     now = now_micros(work)
-    mine = set(work.connection.scalars(sa.select(Lane.name).where(Lane.owner == worker)))
-    free = sa.or_(Lane.owner.is_(None), Lane.owner == worker, Lane.until < now)
-    held = set(
-        work.connection.scalars(
-            sa.update(Lane)
-            .where(Lane.name.in_(sa.select(Lane.name).where(free)), free)
-            .values(owner=worker, until=now + int(lease_s * SECOND))
-            .returning(Lane.name)
-        )
-    )
-    for lane in sorted(held):  # held ones too: a dead worker's last commit may land after its lane was taken over
-        run.recover(work, lane, worker=worker)
-    resume(work, held - mine)
-    return held
+    leases.renew(work, worker, now=now, session=session, label=label, lease_s=lease_s)
+    leases.bury(work, worker, now=now, session=session)
+    owners = _all(work)
+    alive = set(work.connection.scalars(sa.select(Worker.name).where(Worker.lost_at.is_(None))))
+    shares = leases.share(tuple(sorted(owners)), leases.at_work(work, now=now))
+    mine = {lane for lane, owner in owners.items() if owner == worker}
+    wanted = {lane for lane in owners if shares.get(lane) == worker}
+    _give(work, worker, mine - wanted - set(busy))
+    taken = _take(work, worker, {lane for lane in wanted - mine if owners[lane] not in alive}, alive)
+    return (mine & wanted) | taken
+
+
+def _give(work: SystemWork, worker: str, lanes: Collection[str]) -> None:
+    if lanes:
+        work.connection.execute(sa.update(Lane).where(Lane.name.in_(lanes), Lane.owner == worker).values(owner=None))
+    for lane in lanes:
+        work.hint(f"lane:{lane}")
+
+
+def _take(work: SystemWork, worker: str, lanes: Collection[str], alive: Collection[str]) -> set[str]:
+    if not lanes:
+        return set()
+    free = sa.or_(Lane.owner.is_(None), Lane.owner.not_in(alive))
+    change = sa.update(Lane).where(Lane.name.in_(lanes), free).values(owner=worker).returning(Lane.name)
+    taken = set(work.connection.scalars(change))
+    run.recover(work, taken, worker=worker)
+    resume(work, taken)
+    return taken
 
 
 def release(work: SystemWork, worker: str) -> None:
     """Give every lane back at once: another worker takes over without waiting for the lease to lapse."""
-    work.connection.execute(sa.update(Lane).where(Lane.owner == worker).values(owner=None, until=0))
-
-
-def holders(work: SystemWork) -> list[tuple[str, str | None, int]]:
-    """Every lane, who holds it, and until when (microseconds of the database's now())."""
-    rows = work.connection.execute(sa.select(Lane.name, Lane.owner, Lane.until).order_by(Lane.name))
-    return [(name, owner, until) for name, owner, until in rows]
+    lanes = set(work.connection.scalars(sa.select(Lane.name).where(Lane.owner == worker)))
+    _give(work, worker, lanes)
+    leases.release(work, worker)
 
 
 # ---- what keeps a lane from moving
@@ -97,7 +117,8 @@ def resume(work: SystemWork, lanes: Collection[str]) -> None:
 def stalls(work: SystemWork, *, older_s: float = STALLED_S) -> Stalls:
     """Ready work of more than `older_s` on a lane that nobody leases or whose element does not answer."""
     now = now_micros(work)
-    stuck = sa.or_(Lane.owner.is_(None), Lane.until < now, Lane.broken_since.is_not(None))
+    able = sa.select(Worker.name).where(Worker.lost_at.is_(None), Worker.until >= now)
+    stuck = sa.or_(Lane.owner.is_(None), Lane.owner.not_in(able), Lane.broken_since.is_not(None))
     rows = work.session.execute(sa.select(Lane.name, Lane.broken_by).where(Lane.waits_for.is_(None), stuck)).all()
     found = {}
     for lane, broken_by in rows:
@@ -122,8 +143,12 @@ def states(work: Unit) -> dict[str, Lane]:
     return {lane.name: lane for lane in work.session.scalars(sa.select(Lane))}
 
 
-def _open(work: SystemWork) -> None:
-    known = set(work.connection.scalars(sa.select(Lane.name)))
+def _all(work: SystemWork) -> dict[str, str | None]:
+    """Every lane and its owner; an element's lane that nobody has seen yet begins here."""
+    found = work.connection.execute(sa.select(Lane.name, Lane.owner))
+    known: dict[str, str | None] = {name: owner for name, owner in found}  # noqa: C416  (mypy needs to see the pair)
     wanted: Iterable[str] = set(work.connection.scalars(sa.select(Element.lane).distinct()))
-    for lane in sorted(set(wanted) - known):
-        work.connection.execute(sa.insert(Lane).values(name=lane, owner=None, until=0))
+    for lane in sorted(set(wanted) - known.keys()):
+        rows.fetch(work, "INSERT INTO lane (name) VALUES (?) ON CONFLICT DO NOTHING RETURNING name", (lane,))
+        known[lane] = None
+    return known

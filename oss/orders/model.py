@@ -173,17 +173,36 @@ class Transcript(Tenanted, Base):
     body: Mapped[bytes]
 
 
+class Worker(Base):
+    """A worker, by a name that it never has again; its lease is the lease of every lane it owns.
+
+    All instants are microseconds of the database's now(). `draining_since` is when it was told to end, `lost_at` when
+    somebody took over from it because it did not renew: from then on no turn of that name can commit. `session` is
+    what the database server calls its connections, `label` what people call it.
+    """
+
+    __tablename__ = "worker"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    session: Mapped[str]
+    since: Mapped[int]
+    seen: Mapped[int]
+    until: Mapped[int]
+    draining_since: Mapped[int | None]
+    lost_at: Mapped[int | None]
+
+
 class Lane(Base):
-    """The owner of a session: who holds it, and until when by the database's now().
+    """The owner of a session: which worker holds it, as long as that worker's lease lasts.
 
     `waits_for` is why nothing is claimed on it (an open incident); `broken_since` (microseconds of the database's
     now()) and `broken_by` say that its worker found nobody there and only probes.
     """
 
     __tablename__ = "lane"
+    __table_args__ = (Index("ix_lane_owner", "owner"),)
     name: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str | None]
-    until: Mapped[int]
     waits_for: Mapped[str | None]
     broken_since: Mapped[int | None]
     broken_by: Mapped[str | None]

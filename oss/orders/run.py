@@ -61,7 +61,7 @@ def turn(
     Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones.
     """
     scratch = opened(work, now=now_micros(work))
-    scratch.shut, scratch.stopped = store.shut(work)
+    scratch.shut, scratch.stopped = store.shut(work, worker)
     scratch.lock(sorted({a.task[:2] for a in answers}))
     scratch.take(scratch.store.tasks(work, [a.task for a in answers]))
     for answer in answers:
@@ -221,10 +221,10 @@ def _command(task: TaskRow) -> Command:
 # ---- after a crash, and for a turn that cannot land
 
 
-def recover(work: SystemWork, lane: str, *, worker: str) -> int:
-    """Tasks another worker sent on this lane and never answered become unknown; how many there were."""
+def recover(work: SystemWork, lanes: Collection[str], *, worker: str) -> int:
+    """Tasks another worker sent on these lanes and never answered become unknown; how many there were."""
     scratch = opened(work, now=now_micros(work))
-    orphans = scratch.take(scratch.store.orphans(work, lane, worker))
+    orphans = scratch.take(scratch.store.orphans(work, sorted(lanes), worker))
     for task in orphans:
         scratch.step(task, TaskMove.LOSE, error="the worker that sent it is gone")
         task.run_at = max(scratch.now, task.deadline_at or 0)
@@ -232,12 +232,27 @@ def recover(work: SystemWork, lane: str, *, worker: str) -> int:
     return len(orphans)
 
 
+def reclaim(work: SystemWork, *, worker: str, known: Collection[tuple[TaskKey, int]]) -> int:
+    """Tasks of this worker that landed as sent in a turn whose commit nobody told it of become unknown; how many.
+
+    `known` are the (task, attempt) that it is speaking or has answers of. Raises Fenced.
+    """
+    store.wait_for_own(work, worker)
+    scratch = opened(work, now=now_micros(work))
+    lost = [t for t in scratch.take(scratch.store.own(work, worker)) if (t.at, t.attempt) not in known]
+    for task in lost:  # nobody spoke them, so no deadline need pass before they are read back
+        scratch.step(task, TaskMove.LOSE, error="the commit that sent it was not answered")
+        task.run_at = scratch.now
+    scratch.write()
+    return len(lost)
+
+
 def park(work: SystemWork, answer: Answer, *, error: str) -> None:
     """An answer that no turn can land: its order goes to fallout with the error, and the others go on."""
     scratch = opened(work, now=now_micros(work))
     orders = scratch.lock([answer.task[:2]])
     tasks = scratch.take(scratch.store.tasks(work, [answer.task]))
-    if not orders or not tasks or tasks[0].state is not TaskState.SENT:
+    if not orders or not tasks or tasks[0].state is not TaskState.SENT or tasks[0].attempt != answer.attempt:
         return
     scratch.step(tasks[0], TaskMove.REFUSE, error=error)
     finish.hold(

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from kernel import rows
+from kernel.errors import Conflict
 from kernel.work import Unit
 from oss.inventory.machine import ElementState
 from oss.orders.machine import OrderState, TaskState
@@ -206,25 +207,53 @@ class Store(Protocol):
         """Which of those orders cut a protected line, or under an approval that is over by a business instant."""
         ...
 
-    def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
-        """Tasks of a lane that another worker sent and never answered."""
+    def orphans(self, work: Unit, lanes: Sequence[str], worker: str) -> list[TaskRow]:
+        """Tasks of those lanes that another worker sent and never answered."""
+        ...
+
+    def own(self, work: Unit, worker: str) -> list[TaskRow]:
+        """Tasks that this worker sent and that are not answered."""
         ...
 
 
+class Fenced(Conflict):
+    """Another worker has taken over: nothing that this one had in hand may be committed any more."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(f"{worker} has lost its lease", field="worker", fix="it begins anew under another name")
+
+
+FENCE = -2
+"""The scope by which a worker finds its own row among what is shut."""
+_MINE = "SELECT 1 FROM worker WHERE name = ? AND lost_at IS NULL"
 _SHUT = (
-    "SELECT name, -1 FROM lane WHERE waits_for IS NOT NULL"
-    f" UNION SELECT lane, -1 FROM element WHERE state = '{ElementState.MAINTENANCE}'"
-    " UNION SELECT '', scope FROM cut_stop"
+    f"SELECT '' name, {FENCE} scope FROM mine UNION ALL SELECT name, -1 FROM lane WHERE waits_for IS NOT NULL"
+    f" UNION ALL SELECT lane, -1 FROM element WHERE state = '{ElementState.MAINTENANCE}'"
+    " UNION ALL SELECT '', scope FROM cut_stop"
 )
+_FENCED_SHUT = {
+    "sqlite": f"WITH mine AS ({_MINE}) {_SHUT}",
+    "postgresql": f"WITH mine AS MATERIALIZED ({_MINE} FOR KEY SHARE) {_SHUT}",
+}
+"""Whoever takes over locks the worker's row FOR UPDATE, which waits for this transaction; a renewal does not."""
 
 
-def shut(work: Unit) -> tuple[frozenset[str], frozenset[int]]:
+def shut(work: Unit, worker: str) -> tuple[frozenset[str], frozenset[int]]:
     """The lanes that wait for an incident's end or an element's return, and the tenants whose cuts are stopped.
 
-    All these tables are short, so all of them is looked at.
+    All these tables are short, so all of them is looked at, and the worker's own row with them. Raises Fenced when its
+    lease was taken over; until this transaction has ended it cannot be.
     """
-    found = rows.fetch(work, _SHUT)
-    return frozenset(name for name, scope in found if scope < 0), frozenset(scope for _, scope in found if scope >= 0)
+    found = rows.fetch(work, _FENCED_SHUT[work.dialect], (worker,))
+    if not any(scope == FENCE for _, scope in found):
+        raise Fenced(worker)
+    return frozenset(name for name, scope in found if scope == -1), frozenset(scope for _, scope in found if scope >= 0)
+
+
+def wait_for_own(work: Unit, worker: str) -> None:
+    """Wait until no other transaction of this worker is open any more, one that was lost sight of included."""
+    if not rows.fetch(work, _MINE if work.dialect == "sqlite" else f"{_MINE} FOR UPDATE", (worker,)):
+        raise Fenced(worker)
 
 
 def insert_orders(work: Unit, found: Sequence[OrderRow]) -> None:

@@ -77,8 +77,12 @@ _IS_FLYING = (
     f" AND t.key = k.key WHERE t.state IN ({_FLYING})"
 )
 _ORPHANS = (
-    f"SELECT {_TASK} FROM task t WHERE t.lane = %s AND t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}'"
-    " AND t.owner <> %s FOR UPDATE"
+    f"SELECT {_TASK} FROM task t WHERE t.lane = ANY(%s::text[]) AND t.state IN ({_FLYING})"
+    f" AND t.state = '{TaskState.SENT}' AND t.owner <> %s ORDER BY t.tenant, t.order_id, t.seq FOR UPDATE"
+)
+_OWN = (
+    f"SELECT {_TASK} FROM task t WHERE t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}' AND t.owner = %s"
+    " ORDER BY t.tenant, t.order_id, t.seq FOR UPDATE"
 )
 _DOUBTFUL = (
     f"SELECT o.tenant, o.id FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.id = k.id"
@@ -149,9 +153,13 @@ class PostgresStore:
         """By key."""
         return {(row[0], row[1]) for row in _run(work, _DOUBTFUL, [*_columns(keys, 2), at])} if keys else set()
 
-    def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
+    def orphans(self, work: Unit, lanes: Sequence[str], worker: str) -> list[TaskRow]:
         """Sent by another worker."""
-        return _tasks(_run(work, _ORPHANS, (lane, worker)))
+        return _tasks(_run(work, _ORPHANS, (list(lanes), worker)))
+
+    def own(self, work: Unit, worker: str) -> list[TaskRow]:
+        """Sent by this one; the index on what is in flight is walked, which is short."""
+        return _tasks(_run(work, _OWN, (worker,)))
 
 
 STORE = PostgresStore()

@@ -62,6 +62,7 @@ _DOUBTFUL = (
     " LEFT JOIN cut_approval a ON a.tenant = o.tenant AND a.parent = o.parent"
     " WHERE o.tenant = ? AND o.id = ? AND (s.protected OR coalesce(h.until, a.until) <= ?)"
 )
+_OWN = f"SELECT {_TASK} FROM task t WHERE t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}' AND t.owner = ?"
 _MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = ? AND group_id = ? ORDER BY id"
 
 
@@ -137,9 +138,14 @@ class SqliteStore:
         driver = _driver(work)
         return {(row[0], row[1]) for key in keys for row in driver.execute(_DOUBTFUL, (*key, at))}
 
-    def orphans(self, work: Unit, lane: str, worker: str) -> list[TaskRow]:
+    def orphans(self, work: Unit, lanes: Sequence[str], worker: str) -> list[TaskRow]:
         """Sent by another worker."""
-        return _tasks(_driver(work).execute(_ORPHANS, (lane, worker)))
+        driver = _driver(work)
+        return [task_from(row) for lane in lanes for row in driver.execute(_ORPHANS, (lane, worker))]
+
+    def own(self, work: Unit, worker: str) -> list[TaskRow]:
+        """Sent by this one; the index on what is in flight is walked, which is short."""
+        return _tasks(_driver(work).execute(_OWN, (worker,)))
 
 
 STORE = SqliteStore()

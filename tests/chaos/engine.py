@@ -27,7 +27,8 @@ from oss.inventory.pools import Piece
 from oss.orders import guard, views
 from oss.orders import service as orders
 from oss.orders.machine import OPEN_ORDERS
-from oss.orders.model import Lane, ServiceOrder, Verb
+from oss.orders.model import ServiceOrder, Verb
+from oss.orders.model import Worker as Leased
 from oss.orders.settle import Policy
 from oss.port import ElementSpec, Level
 from oss.specs import service as specs
@@ -130,7 +131,7 @@ class Engine:
 
 def _bury(work: SystemWork) -> None:
     """The worker before is dead, its parent has waited for it: nobody need wait for its leases."""
-    work.connection.execute(sa.update(Lane).values(owner=None, until=0))
+    work.connection.execute(sa.update(Leased).values(until=0))
 
 
 def _under_way(work: SystemWork) -> int:

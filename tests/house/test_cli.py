@@ -53,6 +53,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "element probe": ("hlr-1",),
     "element withdraw": ("hlr-1",),
     "element reinstate": ("hlr-1",),
+    "worker list": (),
+    "worker drain": ("nobody:1:00000000",),
     "pool stock": ("config/pools/demo.yaml",),
     "pool list": (),
     "seller create": ("Second", "--country", "FR"),
@@ -145,6 +147,8 @@ def verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]
     if not hasattr(command, "list_commands"):
         yield " ".join(path), command
         return
+    if command.invoke_without_command:
+        yield " ".join(path), command
     context = command.make_context("trunkline", [], resilient_parsing=True)
     for name in command.list_commands(context):
         yield from verbs(command.get_command(context, name), (*path, name))

@@ -139,6 +139,6 @@ def unknown(words: list[str], command: Any) -> list[str]:
         options = {name for parameter in command.params for name in parameter.opts}
         return [word for word in words if word.startswith("-") and word not in options]
     if not words:
-        return [f"{command.name} needs a verb"]
+        return [] if command.invoke_without_command else [f"{command.name} needs a verb"]
     verb = command.get_command(command.make_context(command.name, [], resilient_parsing=True), words[0])
     return words[:1] if verb is None else unknown(words[1:], verb)

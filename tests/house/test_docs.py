@@ -85,7 +85,7 @@ def complaint(arguments: list[str]) -> str | None:
             if command is None:
                 return f"no verb {name!r}"
         if hasattr(command, "get_command"):
-            return None if left in (["--help"], ["-h"]) else "a verb is missing"
+            return None if left in (["--help"], ["-h"]) or command.invoke_without_command else "a verb is missing"
         command.make_context("trunkline", left)
     except TyperException as error:
         return str(error)

@@ -66,6 +66,7 @@ STATISTICS = (
     ("invoice_line", "ix_invoice_line_subscription", "1000000 100000 10 5"),
     ("journal", "sqlite_autoindex_journal_1", "1000000 100000 1"),
     ("journal", "ix_journal_booked", "1000000 100000 20000 5"),
+    ("lane", "ix_lane_owner", "1000000 100"),
     ("notice", "sqlite_autoindex_notice_1", "1000000 100000 1"),
     ("notice", "ix_notice_account", "1000000 100000 10 1"),
     ("notice", "ix_notice_queued", "10000 5"),

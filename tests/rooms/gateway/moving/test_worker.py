@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from gateway import lease
 from gateway import worker as workers
 from gateway.worker import Worker
 from kernel.database import Database, Unavailable
 from kernel.errors import Conflict
 from kernel.time import FakePulse
-from oss.orders import lanes
+from oss.orders import lanes, leases
 from oss.orders import run as engine
 from oss.orders.settle import Answer, Word
 from oss.port import Command
@@ -37,9 +38,12 @@ class Wire:
         await self.gate.wait()
         return Answer(sent.task, sent.attempt, Word.DONE)
 
-    async def close(self) -> None:
+    async def silence(self) -> None:
         """End every session."""
         self.closed += 1
+
+    def break_off(self) -> None:
+        """Nobody needs to be broken off here."""
 
 
 class Engine:
@@ -68,7 +72,7 @@ class Engine:
         """Keep it for a person."""
         self.parked.append(answer.task)
 
-    def hold(self, work: object, name: str) -> set[str]:
+    def hold(self, work: object, name: str, **_: Any) -> set[str]:
         """Every lane of ours."""
         self.holds += 1
         return set(self.mine)
@@ -81,6 +85,9 @@ class Engine:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
+    monkeypatch.setattr(leases, "standing", lambda work, name: leases.Standing(False, lanes.RENEW_S))
+    monkeypatch.setattr(leases, "drain", lambda work, name: None)
+    monkeypatch.setattr(engine, "reclaim", lambda work, **_: 0)
     for module, names in ((engine, ("turn", "park")), (lanes, ("hold", "release"))):
         for name in names:
             monkeypatch.setattr(module, name, getattr(made, name))
@@ -120,13 +127,13 @@ async def test_the_time_the_database_took_does_not_lengthen_the_lease(
     pulse = FakePulse()
     worker = Worker(tower, Wire(), pulse=pulse)  # type: ignore[arg-type]
 
-    def slow(work: object, name: str) -> set[str]:
+    def slow(work: object, name: str, **_: object) -> set[str]:
         pulse.beat(lanes.SILENT_S)
         return {"olt"}
 
     monkeypatch.setattr(lanes, "hold", slow)
-    await asyncio.to_thread(worker._renew)
-    assert not worker._holds()
+    await asyncio.to_thread(worker.lease.renew)
+    assert not worker.lease.holds()
 
 
 async def test_a_bad_order_is_parked_and_the_others_of_its_turn_land(tower: Database, machine: Engine) -> None:
@@ -184,7 +191,7 @@ async def test_a_hint_for_a_lane_not_held_asks_for_it_at_once(tower: Database, m
         machine.mine |= {"hlr"}
         for _ in range(50):
             worker._hear({"lane:hlr", "lane:somebody's"})
-        await until(lambda: "hlr" in worker._leased)
+        await until(lambda: "hlr" in worker.lease.lanes)
     assert machine.holds < 10
 
 
@@ -192,7 +199,7 @@ async def test_a_stopping_worker_renews_until_what_it_said_has_landed(
     tower: Database, machine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lanes, "RENEW_S", 0.005)
-    monkeypatch.setattr(workers, "HURRY_S", 0.0)
+    monkeypatch.setattr(lease, "HURRY_S", 0.0)
     wire, machine.ready = Wire(), [sent(1)]
     wire.gate.clear()
     worker = Worker(tower, wire)  # type: ignore[arg-type]
