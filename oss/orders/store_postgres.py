@@ -81,8 +81,8 @@ _ORPHANS = (
     f" AND t.state = '{TaskState.SENT}' AND t.owner <> %s ORDER BY t.tenant, t.order_id, t.seq FOR UPDATE"
 )
 _OWN = (
-    f"SELECT {_TASK} FROM task t WHERE t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}' AND t.owner = %s"
-    " ORDER BY t.tenant, t.order_id, t.seq FOR UPDATE"
+    f"SELECT {_TASK} FROM lane l JOIN task t ON t.lane = l.name WHERE l.owner = %s AND t.state IN ({_FLYING})"
+    f" AND t.state = '{TaskState.SENT}' AND t.owner = l.owner ORDER BY t.tenant, t.order_id, t.seq FOR UPDATE OF t"
 )
 _DOUBTFUL = (
     f"SELECT o.tenant, o.id FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.id = k.id"
@@ -158,7 +158,7 @@ class PostgresStore:
         return _tasks(_run(work, _ORPHANS, (list(lanes), worker)))
 
     def own(self, work: Unit, worker: str) -> list[TaskRow]:
-        """Sent by this one; the index on what is in flight is walked, which is short."""
+        """Sent by this one, on the lanes it owns: what it left on others, their owners have found."""
         return _tasks(_run(work, _OWN, (worker,)))
 
 

@@ -62,7 +62,10 @@ _DOUBTFUL = (
     " LEFT JOIN cut_approval a ON a.tenant = o.tenant AND a.parent = o.parent"
     " WHERE o.tenant = ? AND o.id = ? AND (s.protected OR coalesce(h.until, a.until) <= ?)"
 )
-_OWN = f"SELECT {_TASK} FROM task t WHERE t.state IN ({_FLYING}) AND t.state = '{TaskState.SENT}' AND t.owner = ?"
+_OWN = (
+    f"SELECT {_TASK} FROM lane l CROSS JOIN task t ON t.lane = l.name WHERE l.owner = ? AND t.state IN ({_FLYING})"
+    f" AND t.state = '{TaskState.SENT}' AND t.owner = l.owner"
+)
 _MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = ? AND group_id = ? ORDER BY id"
 
 
@@ -144,7 +147,7 @@ class SqliteStore:
         return [task_from(row) for lane in lanes for row in driver.execute(_ORPHANS, (lane, worker))]
 
     def own(self, work: Unit, worker: str) -> list[TaskRow]:
-        """Sent by this one; the index on what is in flight is walked, which is short."""
+        """Sent by this one, on the lanes it owns: what it left on others, their owners have found."""
         return _tasks(_driver(work).execute(_OWN, (worker,)))
 
 
