@@ -124,6 +124,10 @@ class Restriction(Tenanted, Base):
     lifted_by: Mapped[str | None]
 
 
+_FREE = text(f"state = '{ResourceState.FREE}'")
+_DATED = text("until IS NOT NULL")
+
+
 class Resource(Base):
     """A piece of the platform's stock: a number, a SIM (by its ICCID), a port, a meter.
 
@@ -133,9 +137,9 @@ class Resource(Base):
     __tablename__ = "resource"
     __table_args__ = (
         UniqueConstraint("pool", "namespace", "value", name="uq_resource_value"),
-        Index("ix_resource_free", "pool", "granted_to", "state", "id"),
+        Index("ix_resource_free", "pool", "granted_to", "id", sqlite_where=_FREE, postgresql_where=_FREE),
         Index("ix_resource_service", "service_id"),
-        Index("ix_resource_until", "state", "until"),
+        Index("ix_resource_until", "until", "id", sqlite_where=_DATED, postgresql_where=_DATED),
         Index(
             "ix_resource_element",
             "element",

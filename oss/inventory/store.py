@@ -86,6 +86,12 @@ def confirmations(work: Work, service_id: ServiceId, *, limit: int) -> list[Conf
 # ---- the platform's stock
 
 
+def confirmations_of(work: Work, order_id: int) -> list[Confirmation]:
+    """The evidence that one order left, in the order of its steps."""
+    query = sa.select(Confirmation).where(Confirmation.tenant == work.tenant, Confirmation.order_id == order_id)
+    return list(work.session.scalars(query.order_by(Confirmation.at, Confirmation.seq)))
+
+
 def resource(work: Unit, resource_id: ResourceId) -> Resource | None:
     """One piece of the stock."""
     return work.session.scalars(sa.select(Resource).where(Resource.id == resource_id)).one_or_none()
@@ -95,12 +101,17 @@ def take_any(work: Work, pool: str, *, free: ResourceState, taken: dict[str, obj
     """The oldest free piece granted to the tenant, changed in the same statement; None when there is none."""
     oldest = (
         sa.select(Resource.id)
-        .where(Resource.pool == pool, Resource.granted_to == work.tenant, Resource.state == free)
+        .where(Resource.pool == pool, Resource.granted_to == work.tenant, Resource.state == _literal(free))
         .order_by(Resource.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     return _taken(work, Resource.id == oldest.scalar_subquery(), taken)
+
+
+def _literal(state: ResourceState) -> sa.BindParameter[ResourceState]:
+    """Written into the statement, as a partial index wants it."""
+    return sa.literal(state, Resource.state.type, literal_execute=True)
 
 
 def take(work: Work, resource_id: ResourceId, *, free: ResourceState, taken: dict[str, object]) -> Resource | None:

@@ -69,7 +69,10 @@ class ServiceOrderPartial(OrderFact):
 
 
 class TaskSettled(Event):
-    """A task reached a settled state; `element` and `key` say where."""
+    """A task ended without being confirmed, failed or skipped; `element` and `key` say where.
+
+    A confirmed one leaves its evidence instead: the confirmation's row is that fact.
+    """
 
     order_id: OrderId
     seq: int

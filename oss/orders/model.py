@@ -81,6 +81,8 @@ _OPEN = _one_of("state", OPEN_ORDERS)
 _FLYING = _one_of("state", IN_FLIGHT)
 _READY = text(f"state = '{TaskState.READY}'")
 _LOST = text(f"state = '{TaskState.UNKNOWN}'")
+_GROUPED = text("group_id IS NOT NULL")
+_ASKED = text("parent IS NOT NULL")
 
 
 class ServiceOrder(Tenanted, Base):
@@ -89,9 +91,8 @@ class ServiceOrder(Tenanted, Base):
     __tablename__ = "service_order"
     __table_args__ = (
         Index("ix_service_order_open", "tenant", "service_id", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
-        Index("ix_service_order_group", "tenant", "group_id"),
-        Index("ix_service_order_parent", "tenant", "parent"),
-        Index("ix_service_order_state", "tenant", "state", "id"),
+        Index("ix_service_order_group", "tenant", "group_id", sqlite_where=_GROUPED, postgresql_where=_GROUPED),
+        Index("ix_service_order_parent", "tenant", "parent", sqlite_where=_ASKED, postgresql_where=_ASKED),
     )
     id: Mapped[OrderId] = mapped_column(primary_key=True)
     service_id: Mapped[ServiceId]

@@ -76,7 +76,6 @@ def _current(task: TaskRow, answer: Answer) -> bool:
 def _done(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
     scratch.step(task, TaskMove.CONFIRM)
     scratch.evidence(order, task, answer.reading, answer.transcript)
-    scratch.settle(order, task)
     if task.seq >= UNDO or order.phase is Phase.UNDO:
         scratch.undoing.add(order.key)
         return

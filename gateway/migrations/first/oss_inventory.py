@@ -187,9 +187,23 @@ def _resource_indexes() -> None:
         sqlite_where=sa.text("service_id IS NOT NULL"),
         postgresql_where=sa.text("service_id IS NOT NULL"),
     )
-    op.create_index("ix_resource_free", "resource", ["pool", "granted_to", "state", "id"], unique=False)
+    op.create_index(
+        "ix_resource_free",
+        "resource",
+        ["pool", "granted_to", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'free'"),
+        postgresql_where=sa.text("state = 'free'"),
+    )
     op.create_index("ix_resource_service", "resource", ["service_id"], unique=False)
-    op.create_index("ix_resource_until", "resource", ["state", "until"], unique=False)
+    op.create_index(
+        "ix_resource_until",
+        "resource",
+        ["until", "id"],
+        unique=False,
+        sqlite_where=sa.text("until IS NOT NULL"),
+        postgresql_where=sa.text("until IS NOT NULL"),
+    )
 
 
 def _restriction() -> None:

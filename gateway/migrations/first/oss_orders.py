@@ -257,7 +257,14 @@ def _service_order() -> None:
 
 
 def _service_order_indexes() -> None:
-    op.create_index("ix_service_order_group", "service_order", ["tenant", "group_id"], unique=False)
+    op.create_index(
+        "ix_service_order_group",
+        "service_order",
+        ["tenant", "group_id"],
+        unique=False,
+        sqlite_where=sa.text("group_id IS NOT NULL"),
+        postgresql_where=sa.text("group_id IS NOT NULL"),
+    )
     op.create_index(
         "ix_service_order_open",
         "service_order",
@@ -270,8 +277,14 @@ def _service_order_indexes() -> None:
             "state IN ('acknowledged', 'pending', 'held', 'inProgress', 'assessingCancellation', 'pendingCancellation')"
         ),
     )
-    op.create_index("ix_service_order_parent", "service_order", ["tenant", "parent"], unique=False)
-    op.create_index("ix_service_order_state", "service_order", ["tenant", "state", "id"], unique=False)
+    op.create_index(
+        "ix_service_order_parent",
+        "service_order",
+        ["tenant", "parent"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
 
 
 def _task() -> None:
