@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -61,7 +61,10 @@ class _Board:
     """A commit was not answered: what it wrote as sent may have landed, and nobody has spoken it."""
     hot: set[str] = field(default_factory=set)
     backlog: set[str] = field(default_factory=set)
-    spoken: set[asyncio.Task[None]] = field(default_factory=set)
+    unsaid: deque[engine.Sent] = field(default_factory=deque)
+    speakers: set[asyncio.Task[None]] = field(default_factory=set)
+    relief: bool = False
+    """Whether a speaker is about to start who finds out what is still unsaid."""
 
 
 class Worker:
@@ -100,7 +103,7 @@ class Worker:
         self._database.bell.listen(self._database.on_hints)
         self._watch()
         try:
-            while not self._ending() or self._board.spoken or self._board.answers or self._board.doubt:
+            while not self._ending() or self._board.speakers or self._board.answers or self._board.doubt:
                 await self._once()
         finally:
             self._stopping.set()
@@ -121,7 +124,7 @@ class Worker:
 
     def idle(self) -> bool:
         """Whether nothing is in flight or waiting to be landed here."""
-        return not (self._board.spoken or self._board.answers or self._board.hot)
+        return not (self._board.speakers or self._board.answers or self._board.hot)
 
     # ---- turns
 
@@ -252,9 +255,29 @@ class Worker:
         board.flying[sent.lane] += 1
         board.lane_of[sent.task, sent.attempt] = sent.lane
         self.tally.sent += 1
-        spoken = asyncio.get_running_loop().create_task(self._spoken(sent))
-        board.spoken.add(spoken)
-        spoken.add_done_callback(board.spoken.discard)
+        board.unsaid.append(sent)
+        if not board.relief:
+            self._call_speaker()
+
+    def _call_speaker(self) -> None:
+        board = self._board
+        board.relief = True
+        speaker = asyncio.get_running_loop().create_task(self._speaks())
+        board.speakers.add(speaker)
+        speaker.add_done_callback(board.speakers.discard)
+
+    async def _speaks(self) -> None:
+        """Say one after the other; as soon as one has to be waited for, the next speaker goes on with the rest.
+
+        Each command is waited for by a speaker of its own, and one that needs no waiting costs no task of its own.
+        """
+        board = self._board
+        board.relief = False
+        while board.unsaid:
+            sent = board.unsaid.popleft()
+            if board.unsaid and not board.relief:
+                self._call_speaker()
+            await self._spoken(sent)
 
     async def _spoken(self, sent: engine.Sent) -> None:
         board = self._board
@@ -277,7 +300,7 @@ class Worker:
         """Not renewed in time, whatever is being said is broken off before its next byte: this runs before any talk."""
         if self._loop is None:
             return
-        if self._board.spoken and not self.lease.holds():
+        if self._board.speakers and not self.lease.holds():
             self._network.break_off()
         self._watching = self._loop.call_later(max(min(self.lease.left_s(), lanes.RENEW_S), WATCH_S), self._watch)
 

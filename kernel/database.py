@@ -266,8 +266,8 @@ class Database:
                         answers.append(self._on_savepoint(connection, item, kept))
                     else:
                         answers.append((self._plainly(connection, item, kept), None))
-                rows.flush(connection)
                 posted = self._flush(connection, kept, chain)
+                rows.flush(connection)
                 _land(transaction)
         return answers, posted, kept.hints
 
@@ -328,9 +328,9 @@ class Database:
             (row[1], handler, row[0], row[2]) for row in kept.events for handler in self.subscriptions.get(row[3], ())
         ]
         if kept.events:
-            rows.insert(connection, "event", ("tenant", "id", "at", "kind", "subject", "actor", "body"), kept.events)
+            rows.put(connection, "event", ("tenant", "id", "at", "kind", "subject", "actor", "body"), kept.events)
         if debts:
-            rows.insert(
+            rows.put(
                 connection,
                 "outbox",
                 ("event_id", "handler", "tenant", "at", "attempts"),
@@ -339,8 +339,8 @@ class Database:
         if kept.records:
             sealed, link = chain.seal(connection, kept.records)
             columns = ("writer", "seq", "tenant", "at", "actor", "action", "subject", "detail")
-            rows.insert(connection, "audit", columns, sealed)
-            rows.insert(connection, "audit_link", ("writer", "link", "first", "last", "anchors", "root"), [link])
+            rows.put(connection, "audit", columns, sealed)
+            rows.put(connection, "audit_link", ("writer", "link", "first", "last", "anchors", "root"), [link])
         return [(e, h, t) for e, h, t, _ in debts]
 
 
@@ -359,13 +359,16 @@ def _land(transaction: sa.RootTransaction) -> None:
         raise _Unsure(str(error)) from error
 
 
+NOW = {
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)",
+    "postgresql": "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+}
+"""The database's own now() in microseconds, as each of them says it."""
+
+
 def now_micros(work: Unit) -> int:
     """The database's own now(), in microseconds: leases, back-off and horizons are measured by it alone."""
-    if work.dialect == "sqlite":
-        text = "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)"
-    else:
-        text = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-    return int(rows.fetch(work, text)[0][0])
+    return int(rows.fetch(work, f"SELECT {NOW[work.dialect]}")[0][0])
 
 
 def _transient(error: BaseException) -> bool:

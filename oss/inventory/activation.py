@@ -112,8 +112,8 @@ def _activate(unit: Unit, first: Sequence[Confirmed]) -> None:
         rows.driver(unit.connection).executemany(_ACTIVATE, [(g, i, at, at, t, s) for g, i, at, t, s in values])
         pieces = [row for service in services for row in rows.fetch(unit, _ASSIGN, (service,))]
     else:
-        rows.fetch(unit, _ACTIVATE_MANY, _columns(values, 5))
-        pieces = rows.fetch(unit, _ASSIGN_MANY, (services,))
+        assigned = (_ASSIGN_MANY, (rows.array(services),))
+        _, pieces = rows.together(unit, [(_ACTIVATE_MANY, _columns(values, 5)), assigned])
     _bind(unit, first, pieces)
 
 
@@ -140,7 +140,7 @@ def _imsis(unit: Unit, iccids: Sequence[str]) -> dict[str, str]:
     if unit.dialect == "sqlite":
         found = [row for iccid in iccids for row in rows.fetch(unit, _IMSI, (iccid,))]
     else:
-        found = rows.fetch(unit, _IMSI_OF_MANY, (list(iccids),)) if iccids else []
+        found = rows.fetch(unit, _IMSI_OF_MANY, (rows.array(iccids),)) if iccids else []
     return dict(found)
 
 
@@ -151,5 +151,5 @@ def _check_free(unit: Unit, bound: Sequence[tuple[Any, ...]]) -> None:
             raise Conflict(f"{value} is bound to a service", field=kind, fix="take another one, or wait until it rests")
 
 
-def _columns(values: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    return [[row[i] for row in values] for i in range(width)]
+def _columns(values: Sequence[Sequence[Any]], width: int) -> list[str]:
+    return [rows.array([row[i] for row in values]) for i in range(width)]

@@ -128,7 +128,7 @@ def _replan(
     after = prepare.targets(work, subject, intent)
     _check_unreached(before, after, tasks)
     shown = prepare.shown_by(work, subject.id, doubtful=tasks)
-    reach = prepare.reach(work, after)
+    reach = prepare.reach(work, after, near={})
     guarded = subject.protected and not prepare.approved(work, subject.id)
     fresh = decompose(order.verb, after, shown=shown, reach=reach, protected=guarded).steps
     kept = [step for step in Plan.loads(order.plan).steps if any(task.seq == step.seq for task in tasks)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -12,10 +12,12 @@ from pydantic_core import from_json
 from sqlalchemy.orm.util import identity_key
 
 from kernel import rows
+from kernel.database import NOW
 from kernel.errors import NotFound
 from kernel.work import Work
 from oss.inventory import service as inventory
 from oss.inventory.model import Restriction, Service, ServiceId
+from oss.orders import store
 from oss.orders.decompose import Reach, Shown, decompose
 from oss.orders.machine import TaskState
 from oss.orders.model import OrderPlan, Verb
@@ -44,24 +46,45 @@ class Subject:
     elements: dict[str, Any]
 
 
-_LOCK = (
-    "UPDATE service SET generation = generation + ? WHERE tenant = ? AND id = ? RETURNING"
-    ' spec, spec_hash, owner, protected, generation, confirmed_intent, "values", elements'
-)
+_ROW = 'spec, spec_hash, owner, protected, generation, confirmed_intent, "values", elements'
+_LOCK = f"UPDATE service SET generation = generation + ? WHERE tenant = ? AND id = ? RETURNING {_ROW}"
+_LOCKING = {dialect: f"{_LOCK}, {now}" for dialect, now in NOW.items()}
+_LOCKING["postgresql"] = _LOCKING["postgresql"].replace("?", "%s")
 _REACH = "SELECT name, lane, dialect_hash, address FROM element WHERE name IN ({})"
 _SHOWN = "SELECT element, key, wanted FROM confirmation WHERE tenant = ? AND service_id = ? ORDER BY order_id, seq"
+
+
+@dataclass(frozen=True, slots=True)
+class Approached:
+    """What a placement knows of its service: locked, with the open orders before it and its elements at hand."""
+
+    subject: Subject
+    now: int
+    older: list[OrderRow]
+    near: dict[str, Reach]
 
 
 def lock(work: Work, service_id: ServiceId, *, raise_by: int = 0) -> Subject:
     """Lock the service's row first of all, raising its generation; NotFound when the tenant has no such service."""
     work.flush()
-    found = rows.fetch(work, _LOCK, (raise_by, int(work.tenant), int(service_id)))
+    return _subject(work, service_id, rows.fetch(work, _LOCK, (raise_by, int(work.tenant), int(service_id))))
+
+
+def approach(work: Work, service_id: ServiceId) -> Approached:
+    """Lock it, raise its generation, and look around, at one go. Raises NotFound."""
+    service = (int(work.tenant), int(service_id))
+    found = store.of(work).approach(work, _LOCKING[work.dialect], (1, *service), service)
+    subject = _subject(work, service_id, found.locked)
+    return Approached(subject, found.locked[0][-1], found.older, _reaches(found.near))
+
+
+def _subject(work: Work, service_id: ServiceId, found: Sequence[Sequence[Any]]) -> Subject:
     if not found:
         raise NotFound(f"no service {service_id}", field="service", fix="see trunkline subscription list")
     known = work.loaded(identity_key(Service, (work.tenant, service_id)))
     if known is not None:
         work.session.expire(known, ["generation"])
-    spec, spec_hash, owner, protected, generation, confirmed, values, elements = found[0]
+    spec, spec_hash, owner, protected, generation, confirmed, values, elements, *_ = found[0]
     return Subject(
         id=service_id,
         spec=spec,
@@ -81,18 +104,31 @@ def targets(work: Work, subject: Subject, intent: Intent) -> list[Target]:
     return compose(spec, intent, subject.values, subject.elements)
 
 
-def plan(work: Work, subject: Subject, verb: Verb, intent: Intent, *, doubtful: Sequence[TaskRow] = ()) -> Plan:
+def plan(
+    work: Work,
+    subject: Subject,
+    verb: Verb,
+    intent: Intent,
+    *,
+    doubtful: Sequence[TaskRow] = (),
+    near: Mapping[str, Reach] | None = None,
+) -> Plan:
     """The steps from what is confirmed to the intent; a doubtful place is always said again."""
     wanted = targets(work, subject, intent)
     shown = {} if verb is Verb.ADD else shown_by(work, subject.id, doubtful=doubtful)
     guarded = subject.protected and not approved(work, subject.id)
-    return decompose(verb, wanted, shown=shown, reach=reach(work, wanted), protected=guarded)
+    return decompose(verb, wanted, shown=shown, reach=reach(work, wanted, near=near or {}), protected=guarded)
 
 
-def reach(work: Work, wanted: Sequence[Target]) -> dict[str, Reach]:
-    """How each element is reached."""
-    names = sorted({t.element for t in wanted})
-    found = rows.fetch(work, _REACH.format(", ".join("?" * len(names))), names)
+def reach(work: Work, wanted: Sequence[Target], *, near: Mapping[str, Reach]) -> Mapping[str, Reach]:
+    """How each element is reached; those near are known already."""
+    names = sorted({t.element for t in wanted} - near.keys())
+    if not names:
+        return near
+    return {**near, **_reaches(rows.fetch(work, _REACH.format(", ".join("?" * len(names))), names))}
+
+
+def _reaches(found: Sequence[Sequence[Any]]) -> dict[str, Reach]:
     return {name: Reach(lane, dialect, _timeout_s(address)) for name, lane, dialect, address in found}
 
 

@@ -17,15 +17,13 @@ from oss.orders import finish, guard, prepare, store, undo
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskMove, TaskState
 from oss.orders.model import OrderId, Priority
 from oss.orders.plan import command
-from oss.orders.scratch import Scratch, opened
+from oss.orders.scratch import BULK_SPARES, Scratch, opened
 from oss.orders.settle import SECOND, Answer, Policy, settle
 from oss.orders.store import OrderRow, TaskKey, TaskRow
 from oss.port import Command
 
 STOPPED_FOR_S = 15
 """A cut that the kill switch stops is looked at again after so long; a tenant's own switch wakes it at once."""
-BULK_SPARES = 1
-"""Slots of a lane that bulk work leaves free for whoever waits in person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +58,14 @@ def turn(
 
     Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones.
     """
-    scratch = opened(work, now=now_micros(work))
-    scratch.shut, scratch.stopped = store.shut(work, worker)
-    scratch.lock(sorted({a.task[:2] for a in answers}))
-    scratch.take(scratch.store.tasks(work, [a.task for a in answers]))
+    begun = store.of(work).begin(work, worker, sorted({a.task[:2] for a in answers}), [a.task for a in answers])
+    scratch = opened(work, now=begun.now)
+    scratch.shut, scratch.stopped = begun.shut, begun.stopped
+    scratch.orders = {order.key: order for order in begun.orders}
+    scratch.take(begun.tasks)
     for answer in answers:
         settle(scratch, answer, policy)
     _conclude(scratch)
-    scratch.write_tasks()
     room = {lane: free for lane, free in room.items() if lane not in scratch.shut}
     turned = _claim(scratch, worker=worker, room=room, look=room if look is None else look, policy=policy)
     scratch.write()
@@ -102,17 +100,18 @@ def _claim(scratch: Scratch, *, worker: str, room: Mapping[str, int], look: Coll
     turned = Turned()
     taken: set[tuple[str, str]] = set()
     left = {lane: room[lane] for lane in look if lane in room}
-    _read_back(scratch, left, turned, policy)
-    _send_ready(scratch, left, taken, turned, worker=worker, policy=policy)
+    newborn = [t for t in scratch.born.values() if t.lane in room]
+    found = scratch.claim(left, [(t.lane, t.key) for t in newborn])
+    _read_back(scratch, found.lost, left, turned, policy)
+    _send_ready(scratch, found.ready, left, taken, turned, worker=worker, policy=policy)
     turned.backlog |= {lane for lane, free in left.items() if free <= 0}
-    _send_born(scratch, taken, turned, room=room, worker=worker, policy=policy)
+    _send_born(scratch, newborn, found.flying, taken, turned, room=room, worker=worker, policy=policy)
     return turned
 
 
-def _read_back(scratch: Scratch, left: dict[str, int], turned: Turned, policy: Policy) -> None:
-    lanes = [(lane, free, 0) for lane, free in left.items() if free > 0]
-    for task in scratch.take(scratch.store.lost(scratch.unit, lanes, scratch.now)):
-        if task.state is not TaskState.UNKNOWN or task.run_at > scratch.now:
+def _read_back(scratch: Scratch, lost: Sequence[TaskRow], left: dict[str, int], turned: Turned, policy: Policy) -> None:
+    for task in scratch.take(lost):
+        if task.state is not TaskState.UNKNOWN or task.run_at > scratch.now or left[task.lane] <= 0:
             continue
         task.attempt += 1
         left[task.lane] -= 1
@@ -124,6 +123,7 @@ def _read_back(scratch: Scratch, left: dict[str, int], turned: Turned, policy: P
 
 def _send_ready(
     scratch: Scratch,
+    ready: Sequence[TaskRow],
     left: dict[str, int],
     taken: set[tuple[str, str]],
     turned: Turned,
@@ -131,20 +131,24 @@ def _send_ready(
     worker: str,
     policy: Policy,
 ) -> None:
-    every = Priority.BULK + 1
-    lanes = [
-        (lane, free, int(Priority.BULK) if free <= BULK_SPARES else every) for lane, free in left.items() if free > 0
-    ]
-    found = scratch.take(scratch.store.ready(scratch.unit, lanes, scratch.now))
+    found = scratch.take(ready)
     _look_twice(scratch, found)
     for task in found:
-        place = (task.lane, task.key)
-        if task.state is TaskState.READY and task.run_at <= scratch.now and place not in taken:
+        free = left[task.lane] - _spared(task)
+        if free <= 0:
+            turned.backlog.add(task.lane)
+        elif task.state is TaskState.READY and task.run_at <= scratch.now and (task.lane, task.key) not in taken:
             left[task.lane] -= _send(scratch, task, taken, turned, worker=worker, policy=policy)
+
+
+def _spared(task: TaskRow) -> int:
+    return BULK_SPARES if task.priority >= Priority.BULK else 0
 
 
 def _send_born(
     scratch: Scratch,
+    newborn: Sequence[TaskRow],
+    flying: set[tuple[str, str]],
     taken: set[tuple[str, str]],
     turned: Turned,
     *,
@@ -155,15 +159,13 @@ def _send_born(
     used: dict[str, int] = {}
     for sent in turned.sent:
         used[sent.lane] = used.get(sent.lane, 0) + 1
-    newborn = [t for t in scratch.born.values() if t.lane in room and (t.lane, t.key) not in taken]
     _look_twice(scratch, newborn)
-    flying = scratch.store.flying(scratch.unit, [(t.lane, t.key) for t in newborn]) | taken
+    locked = flying | taken
     for task in newborn:
-        free = room[task.lane] - used.get(task.lane, 0) - (BULK_SPARES if task.priority >= Priority.BULK else 0)
-        if free <= 0:
+        if room[task.lane] - used.get(task.lane, 0) - _spared(task) <= 0:
             turned.backlog.add(task.lane)
-        elif (task.lane, task.key) not in flying:
-            flying.add((task.lane, task.key))
+        elif (task.lane, task.key) not in locked:
+            locked.add((task.lane, task.key))
             used[task.lane] = used.get(task.lane, 0) + _send(scratch, task, taken, turned, worker=worker, policy=policy)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -18,9 +18,9 @@ from kernel.work import SystemWork, Unit, Work
 from oss.inventory.model import ServiceId
 from oss.orders import events, store
 from oss.orders.machine import ORDER, TASK, OrderMove, TaskMove, TaskState
-from oss.orders.model import OrderId, Phase, Verb
+from oss.orders.model import OrderId, Phase, Priority, Verb
 from oss.orders.plan import CACHED, UNDO, Step, Words, compact, text_of, undo_words, words
-from oss.orders.store import Key, OrderRow, Store, TaskKey, TaskRow
+from oss.orders.store import Claim, Key, OrderRow, Store, TaskKey, TaskRow
 from oss.port import Reading, State
 from oss.specs.compose import Intent
 
@@ -28,6 +28,8 @@ _TRANSCRIPT = ("tenant", "order_id", "seq", "attempt", "at", "body")
 _BORN = TASK.after(TASK.initial, TaskMove.RELEASE)
 NOTHING_SAID = hashlib.sha256(b"").hexdigest()
 """The digest of an empty transcript."""
+BULK_SPARES = 1
+"""Slots of a lane that bulk work leaves free for whoever waits in person."""
 SETTLED = (TaskState.DONE, TaskState.FAILED, TaskState.SKIPPED)
 _CONFIRMATION = [
     "tenant",
@@ -198,21 +200,24 @@ class Scratch:
             rows.append(self.unit, "confirmation", _CONFIRMATION, list(self.confirmations))
             self.confirmations.clear()
 
-    def write_tasks(self) -> None:
-        """Write the older tasks alone, so that a claim finds the keys free that were just let go."""
-        self.store.write_tasks(self.unit, list(self.changed_tasks.values()))
+    def claim(self, left: Mapping[str, int], places: Sequence[tuple[str, str]]) -> Claim:
+        """Write the older tasks, so that the keys they let go are found free, and look what may be spoken."""
+        every, bulk = Priority.BULK + 1, int(Priority.BULK)
+        lanes = [(lane, free, bulk if free <= BULK_SPARES else every) for lane, free in left.items() if free > 0]
+        found = self.store.claim(self.unit, lanes, places, list(self.changed_tasks.values()), self.now)
         self.changed_tasks.clear()
+        return found
 
     def write(self) -> None:
         """Write everything in hand; called before rows are read again, and at the end."""
         unit = self.unit
         self.store.write_orders(unit, list(self.changed_orders.values()))
-        self.write_tasks()
+        self.store.write_tasks(unit, list(self.changed_tasks.values()))
         store.insert_tasks(unit, list(self.born.values()))
         if self.transcripts:
             rows.append(unit, "transcript", _TRANSCRIPT, list(self.transcripts))
         self.write_evidence()
-        for held in (self.changed_orders, self.born, self.transcripts):
+        for held in (self.changed_orders, self.changed_tasks, self.born, self.transcripts):
             held.clear()
 
 

@@ -68,8 +68,9 @@ def place(
     whoever planned it. Raises NotFound for an unknown service,
     Conflict when an open order does not let this one in (oss/orders/supersede.py).
     """
-    subject = prepare.lock(work, service_id, raise_by=1)
-    scratch = opened(work, now=now_micros(work))
+    found = prepare.approach(work, service_id)
+    subject = found.subject
+    scratch = opened(work, now=found.now)
     order = OrderRow(
         tenant=int(work.tenant),
         id=int(order_id or OrderId.new()),
@@ -89,13 +90,12 @@ def place(
         placed_at=scratch.at,
     )
     scratch.orders[order.key] = order
-    _admit(scratch, order, subject, intent)
+    _admit(scratch, order, found, intent)
     return Placed(OrderId(order.id), order.state, order.generation)
 
 
-def _admit(scratch: Scratch, order: OrderRow, subject: prepare.Subject, intent: Intent) -> None:
-    work = scratch.of(order.tenant)
-    older = scratch.store.open_of(scratch.unit, [(order.tenant, order.service_id)])
+def _admit(scratch: Scratch, order: OrderRow, found: prepare.Approached, intent: Intent) -> None:
+    work, subject, older = scratch.of(order.tenant), found.subject, found.older
     words = effects(older, order.verb)
     cuts = order.verb in guard.CUTS and Effect.REFUSE not in words
     if cuts and not guard.admit(work, parent=order.parent):
@@ -125,7 +125,7 @@ def _admit(scratch: Scratch, order: OrderRow, subject: prepare.Subject, intent: 
         _lend_priority(work, order, older)
     else:
         doubtful = scratch.store.tasks_of(scratch.unit, [o.key for o in older if o.state is OrderState.HELD])
-        plan = prepare.plan(work, subject, order.verb, intent, doubtful=doubtful)
+        plan = prepare.plan(work, subject, order.verb, intent, doubtful=doubtful, near=found.near)
         finish.start(scratch, order, subject, intent, plan=plan)
     del scratch.changed_orders[order.key]
     store.insert_orders(scratch.unit, [order])

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from kernel import rows
+from kernel.database import NOW
 from kernel.errors import Conflict
 from kernel.work import Unit
 from oss.inventory.machine import ElementState
@@ -160,8 +161,53 @@ def task_from(row: Sequence[Any]) -> TaskRow:
     return task
 
 
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """What a placement begins with: its service's row, the open orders before it, and how its elements are reached."""
+
+    locked: Sequence[tuple[Any, ...]]
+    older: list[OrderRow]
+    near: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a turn begins with: the database's now, what is shut and stopped, the rows of its answers, locked."""
+
+    now: int
+    shut: frozenset[str]
+    stopped: frozenset[int]
+    orders: list[OrderRow]
+    tasks: list[TaskRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What may be spoken: unknown tasks due for a read-back, ready ones, and which newborn places are locked."""
+
+    lost: list[TaskRow]
+    ready: list[TaskRow]
+    flying: set[tuple[str, str]]
+
+
 class Store(Protocol):
     """Set-based statements over orders and tasks; every list may be empty."""
+
+    def begin(self, work: Unit, worker: str, orders: Sequence[Key], tasks: Sequence[TaskKey]) -> Begun:
+        """The rows a turn settles, locked services first, as a placement does, then orders in id order.
+
+        Raises Fenced when the worker's lease was taken over.
+        """
+        ...
+
+    def claim(
+        self, work: Unit, lanes: Sequence[Room], places: Sequence[tuple[str, str]], changed: Sequence[TaskRow], now: int
+    ) -> Claim:
+        """Write the changed tasks, then look what may be spoken on those lanes and which places are locked still.
+
+        Ready tasks are those whose time has come and whose key is free, best class first in each lane.
+        """
+        ...
 
     def lock_orders(self, work: Unit, keys: Sequence[Key]) -> list[OrderRow]:
         """The orders with their plans, locked in id order."""
@@ -179,6 +225,10 @@ class Store(Protocol):
         """The open orders of those (tenant, service), locked, oldest first."""
         ...
 
+    def approach(self, work: Unit, locking: str, values: Sequence[object], service: Key) -> Approach:
+        """Lock a service by that statement, and only then read what stands open on it."""
+        ...
+
     def members(self, work: Unit, tenant: int, group_id: int) -> list[Key]:
         """The orders of a group."""
         ...
@@ -189,18 +239,6 @@ class Store(Protocol):
 
     def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:
         """The mutable columns of those tasks."""
-        ...
-
-    def ready(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """Ready tasks of those lanes whose time has come and whose key is free, best class first in each lane."""
-        ...
-
-    def lost(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """Unknown tasks of those lanes that are due for a read-back."""
-        ...
-
-    def flying(self, work: Unit, places: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Which of those (lane, key) are locked by a task in flight."""
         ...
 
     def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
@@ -227,27 +265,31 @@ FENCE = -2
 """The scope by which a worker finds its own row among what is shut."""
 _MINE = "SELECT 1 FROM worker WHERE name = ? AND lost_at IS NULL"
 _SHUT = (
-    f"SELECT '' name, {FENCE} scope FROM mine UNION ALL SELECT name, -1 FROM lane WHERE waits_for IS NOT NULL"
-    f" UNION ALL SELECT lane, -1 FROM element WHERE state = '{ElementState.MAINTENANCE}'"
-    " UNION ALL SELECT '', scope FROM cut_stop"
+    f"SELECT '' name, {FENCE} scope, {{now}} at FROM mine"
+    " UNION ALL SELECT name, -1, 0 FROM lane WHERE waits_for IS NOT NULL"
+    f" UNION ALL SELECT lane, -1, 0 FROM element WHERE state = '{ElementState.MAINTENANCE}'"
+    " UNION ALL SELECT '', scope, 0 FROM cut_stop"
 )
-_FENCED_SHUT = {
-    "sqlite": f"WITH mine AS ({_MINE}) {_SHUT}",
-    "postgresql": f"WITH mine AS MATERIALIZED ({_MINE} FOR KEY SHARE) {_SHUT}",
+OPENING = {
+    "sqlite": f"WITH mine AS ({_MINE}) {_SHUT.format(now=NOW['sqlite'])}",
+    "postgresql": f"WITH mine AS MATERIALIZED ({_MINE} FOR KEY SHARE) {_SHUT.format(now=NOW['postgresql'])}",
 }
-"""Whoever takes over locks the worker's row FOR UPDATE, which waits for this transaction; a renewal does not."""
+"""What a turn begins with: the worker's own row with the database's now, the lanes that wait for an incident's end or
+an element's return, the tenants whose cuts are stopped. All these tables are short, so all of them is looked at.
+
+Whoever takes over locks the worker's row FOR UPDATE, which waits for this transaction; a renewal does not."""
 
 
-def shut(work: Unit, worker: str) -> tuple[frozenset[str], frozenset[int]]:
-    """The lanes that wait for an incident's end or an element's return, and the tenants whose cuts are stopped.
+def opened(found: Sequence[tuple[str, int, int]], worker: str) -> tuple[int, frozenset[str], frozenset[int]]:
+    """What the opening says: now, the lanes that are shut, the tenants whose cuts are stopped.
 
-    All these tables are short, so all of them is looked at, and the worker's own row with them. Raises Fenced when its
-    lease was taken over; until this transaction has ended it cannot be.
+    Raises Fenced when the worker's lease was taken over; until its transaction has ended it cannot be.
     """
-    found = rows.fetch(work, _FENCED_SHUT[work.dialect], (worker,))
-    if not any(scope == FENCE for _, scope in found):
+    now = next((at for _, scope, at in found if scope == FENCE), None)
+    if now is None:
         raise Fenced(worker)
-    return frozenset(name for name, scope in found if scope == -1), frozenset(scope for _, scope in found if scope >= 0)
+    shut = frozenset(name for name, scope, _ in found if scope == -1)
+    return now, shut, frozenset(scope for _, scope, _ in found if scope >= 0)
 
 
 def wait_for_own(work: Unit, worker: str) -> None:

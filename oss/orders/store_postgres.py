@@ -9,13 +9,18 @@ from kernel import rows
 from kernel.work import Unit
 from oss.orders.machine import IN_FLIGHT, OPEN_ORDERS, TaskState
 from oss.orders.store import (
+    OPENING,
     ORDER_COLUMNS,
     TASK_COLUMNS,
+    Approach,
+    Begun,
+    Claim,
     Key,
     OrderRow,
     Room,
     TaskKey,
     TaskRow,
+    opened,
     order_from,
     task_from,
 )
@@ -52,6 +57,11 @@ _WRITE_ORDERS = (
     " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],"
     " %s::bigint[], %s::bigint[]) k(state, phase, done, whole, generation, completed_at, reason, tenant, id)"
     " WHERE o.tenant = k.tenant AND o.id = k.id"
+)
+_WRITE_DONE = (
+    f"UPDATE task t SET state = '{TaskState.DONE}', settled_at = k.at, error = NULL"
+    " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) k(at, tenant, order_id, seq)"
+    " WHERE t.tenant = k.tenant AND t.order_id = k.order_id AND t.seq = k.seq"
 )
 _WRITE_TASKS = (
     "UPDATE task t SET state = k.state, run_at = k.run_at, attempt = k.attempt, failures = k.failures,"
@@ -91,11 +101,42 @@ _DOUBTFUL = (
     " LEFT JOIN cut_approval a ON a.tenant = o.tenant AND a.parent = o.parent"
     " WHERE s.protected OR coalesce(h.until, a.until) <= %s"
 )
+_NEAR = (
+    "SELECT e.name, e.lane, e.dialect_hash, e.address FROM service s"
+    " CROSS JOIN LATERAL (SELECT DISTINCT value FROM json_each_text(s.elements::json)) x"
+    " JOIN element e ON e.name = x.value WHERE s.tenant = %s AND s.id = %s"
+)
 _MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = %s AND group_id = %s ORDER BY id"
 
 
 class PostgresStore:
     """See oss.orders.store.Store."""
+
+    def begin(self, work: Unit, worker: str, orders: Sequence[Key], tasks: Sequence[TaskKey]) -> Begun:
+        """One round trip."""
+        rows.settle(work)
+        asked: list[tuple[str, Sequence[object]]] = [(OPENING["postgresql"], (worker,))]
+        if orders:
+            wanted = _columns(sorted(orders), 2)
+            asked += [(_LOCK_SERVICES, wanted), (_LOCK, wanted), (_TASKS_AT, _columns(tasks, 3))]
+        told, *found = rows.together(work, asked)
+        now, shut, stopped = opened(told, worker)
+        locked, at = found[1:] if found else ([], [])
+        return Begun(now, shut, stopped, [order_from(row) for row in locked], _tasks(at))
+
+    def claim(
+        self, work: Unit, lanes: Sequence[Room], places: Sequence[tuple[str, str]], changed: Sequence[TaskRow], now: int
+    ) -> Claim:
+        """One round trip; SKIP LOCKED, so that two workers never wait for each other."""
+        self.write_tasks(work, changed)
+        rows.settle(work)
+        room = [*_columns(lanes, 3), now]
+        asked: list[tuple[str, Sequence[object]]] = [(_LOST, room), (_READY, room)] if lanes else []
+        if places:
+            asked.append((_IS_FLYING, _columns(places, 2)))
+        found = rows.together(work, asked) if asked else []
+        lost, ready = found[:2] if lanes else ([], [])
+        return Claim(_tasks(lost), _tasks(ready), {(row[0], row[1]) for row in found[-1]} if places else set())
 
     def lock_orders(self, work: Unit, keys: Sequence[Key]) -> list[OrderRow]:
         """Services first, as a placement does, then orders, in id order: nobody waits for another crosswise."""
@@ -119,6 +160,15 @@ class PostgresStore:
             rows.settle(work, about=service)
         return [order_from(row) for row in _read(work, _OPEN_OF, _columns(services, 2))] if services else []
 
+    def approach(self, work: Unit, locking: str, values: Sequence[object], service: Key) -> Approach:
+        """One round trip."""
+        work.flush()
+        rows.settle(work, about=service[1])
+        asked: list[tuple[str, Sequence[object]]] = [(locking, values)]
+        asked += [(_OPEN_OF, [rows.array([part]) for part in service]), (_NEAR, service)]
+        locked, older, near = rows.together(work, asked)
+        return Approach(locked, [order_from(row) for row in older], near)
+
     def members(self, work: Unit, tenant: int, group_id: int) -> list[Key]:
         """By group."""
         return [(row[0], row[1]) for row in _run(work, _MEMBERS, (tenant, group_id))]
@@ -130,24 +180,17 @@ class PostgresStore:
             for r in orders
         ]
         if orders:
-            _cursor(work).execute(_WRITE_ORDERS, _columns(values, 9))
+            about = [r.service_id for r in orders]
+            rows.later(work, "service_order", _WRITE_ORDERS, _columns(values, 9), about=about)
 
     def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:
         """The mutable columns, in one statement."""
-        if tasks:
-            _cursor(work).execute(_WRITE_TASKS, _columns([_mutable(r) for r in tasks], 12))
-
-    def ready(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """SKIP LOCKED, so that two workers never wait for each other."""
-        return _tasks(_run(work, _READY, [*_columns(lanes, 3), now])) if lanes else []
-
-    def lost(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """SKIP LOCKED likewise."""
-        return _tasks(_run(work, _LOST, [*_columns(lanes, 3), now])) if lanes else []
-
-    def flying(self, work: Unit, places: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """The unique partial index on (lane, key) serves it."""
-        return {(row[0], row[1]) for row in _run(work, _IS_FLYING, _columns(places, 2))} if places else set()
+        done = [r for r in tasks if r.state is TaskState.DONE and r.error is None]
+        rest = [r for r in tasks if r.state is not TaskState.DONE or r.error is not None]
+        if done:
+            rows.later(work, "task", _WRITE_DONE, _columns([(r.settled_at, *r.at) for r in done], 4))
+        if rest:
+            rows.later(work, "task", _WRITE_TASKS, _columns([_mutable(r) for r in rest], 12))
 
     def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
         """By key."""
@@ -165,11 +208,6 @@ class PostgresStore:
 STORE = PostgresStore()
 
 
-def _cursor(work: Unit) -> Any:
-    rows.settle(work)
-    return rows.driver(work.connection).cursor()
-
-
 def _run(work: Unit, statement: str, parameters: Sequence[Any]) -> list[Any]:
     rows.settle(work)
     return _read(work, statement, parameters)
@@ -180,8 +218,8 @@ def _read(work: Unit, statement: str, parameters: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _columns(found: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    return [[row[i] for row in found] for i in range(width)]
+def _columns(found: Sequence[Sequence[Any]], width: int) -> list[str]:
+    return [rows.array([row[i] for row in found]) for i in range(width)]
 
 
 def _tasks(found: Iterable[Sequence[Any]]) -> list[TaskRow]:

@@ -9,13 +9,18 @@ from kernel import rows
 from kernel.work import Unit
 from oss.orders.machine import IN_FLIGHT, OPEN_ORDERS, TaskState
 from oss.orders.store import (
+    OPENING,
     ORDER_COLUMNS,
     TASK_COLUMNS,
+    Approach,
+    Begun,
+    Claim,
     Key,
     OrderRow,
     Room,
     TaskKey,
     TaskRow,
+    opened,
     order_from,
     task_from,
 )
@@ -72,6 +77,23 @@ _MEMBERS = "SELECT tenant, id FROM service_order WHERE tenant = ? AND group_id =
 class SqliteStore:
     """See oss.orders.store.Store; without keys nothing is asked, and what was appended keeps waiting."""
 
+    def begin(self, work: Unit, worker: str, orders: Sequence[Key], tasks: Sequence[TaskKey]) -> Begun:
+        """One writer at a time holds the database, so reading is locking."""
+        now, shut, stopped = opened(_driver(work).execute(OPENING["sqlite"], (worker,)).fetchall(), worker)
+        return Begun(now, shut, stopped, self.lock_orders(work, orders), self.tasks(work, tasks))
+
+    def claim(
+        self, work: Unit, lanes: Sequence[Room], places: Sequence[tuple[str, str]], changed: Sequence[TaskRow], now: int
+    ) -> Claim:
+        """The partial indexes on ready, unknown and flying tasks serve it."""
+        self.write_tasks(work, changed)
+        driver = rows.driver(work.connection)
+        return Claim(
+            [task_from(row) for lane, limit, _ in lanes for row in driver.execute(_LOST, (lane, now, limit))],
+            [task_from(r) for lane, limit, below in lanes for r in driver.execute(_READY, (lane, now, below, limit))],
+            {place for place in places if driver.execute(_IS_FLYING, place).fetchone()},
+        )
+
     def lock_orders(self, work: Unit, keys: Sequence[Key]) -> list[OrderRow]:
         """One writer at a time holds the database, so reading is locking."""
         if not keys:
@@ -100,6 +122,12 @@ class SqliteStore:
         driver = rows.driver(work.connection)
         return [order_from(row) for key in services for row in driver.execute(_OPEN_OF, key)]
 
+    def approach(self, work: Unit, locking: str, values: Sequence[object], service: Key) -> Approach:
+        """Its elements are looked up by name once its row is known: that is cheaper here than a join."""
+        work.flush()
+        locked = rows.driver(work.connection).execute(locking, values).fetchall()
+        return Approach(locked, self.open_of(work, [service]), [])
+
     def members(self, work: Unit, tenant: int, group_id: int) -> list[Key]:
         """By group."""
         return [(row[0], row[1]) for row in _driver(work).execute(_MEMBERS, (tenant, group_id))]
@@ -120,21 +148,6 @@ class SqliteStore:
         """The mutable columns."""
         if tasks:
             _driver(work).executemany(_WRITE_TASK, [_mutable(r) for r in tasks])
-
-    def ready(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """The partial index on (lane, priority, run_at) serves it."""
-        driver = _driver(work)
-        return [task_from(r) for lane, limit, below in lanes for r in driver.execute(_READY, (lane, now, below, limit))]
-
-    def lost(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """The partial index on unknown tasks serves it."""
-        driver = _driver(work)
-        return [task_from(row) for lane, limit, _ in lanes for row in driver.execute(_LOST, (lane, now, limit))]
-
-    def flying(self, work: Unit, places: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """The unique partial index on (lane, key) serves it."""
-        driver = rows.driver(work.connection)
-        return {place for place in places if driver.execute(_IS_FLYING, place).fetchone()}
 
     def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
         """By key."""
