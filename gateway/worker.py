@@ -277,10 +277,9 @@ class Worker:
             sent = board.unsaid.popleft()
             if board.unsaid and not board.relief:
                 self._call_speaker()
-            await self._spoken(sent)
+            await self._spoken(board, sent)
 
-    async def _spoken(self, sent: engine.Sent) -> None:
-        board = self._board
+    async def _spoken(self, board: _Board, sent: engine.Sent) -> None:
         if self.lease.holds():
             answer = await self._network.speak(sent)
             self._breakers.note(sent, answer)
@@ -306,6 +305,7 @@ class Worker:
 
     async def _begin_anew(self) -> None:
         """Others have our lanes: what we had in hand is read back by them, and we are nobody they know."""
+        self._board.unsaid.clear()
         self._board = _Board()
         await self._network.silence()
         self.lease.begin_anew()
