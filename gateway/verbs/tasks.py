@@ -15,7 +15,8 @@ from gateway.verbs.core import Asks, Gives, Page, PageAsked, href, reading, writ
 from kernel.work import Work
 from oss.inventory.model import ServiceId
 from oss.orders import outside, views, waits
-from oss.orders.model import OrderId, SignalId, TaskId, Wait
+from oss.orders.model import OrderId, SignalId, TaskId
+from oss.orders.waits import Wait
 from oss.specs.tasks import OnTimeout, TaskKind
 
 

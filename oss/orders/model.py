@@ -13,7 +13,6 @@ from kernel.ids import Id
 from kernel.tables import Base, Tenanted
 from oss.inventory.model import ServiceId
 from oss.orders.machine import IN_FLIGHT, OPEN_ORDERS, OrderState, TaskState
-from oss.specs.tasks import OnTimeout, TaskKind
 
 
 class OrderId(Id, prefix="sor"):
@@ -89,8 +88,6 @@ def _one_of(column: str, states: tuple[StrEnum, ...]) -> Any:
 _OPEN = _one_of("state", OPEN_ORDERS)
 _FLYING = _one_of("state", IN_FLIGHT)
 _READY = text(f"state = '{TaskState.READY}'")
-_WAITING = text("closed_at IS NULL")
-_DUE = text("due_at IS NOT NULL")
 _LOST = text(f"state = '{TaskState.UNKNOWN}'")
 
 
@@ -171,68 +168,6 @@ class Task(Tenanted, Base):
     deadline_at: Mapped[int | None]
     settled_at: Mapped[int | None]
     error: Mapped[str | None]
-
-
-class Wait(Tenanted, Base):
-    """What a task waits for that no element answers: an event (by `key`), a person, an instant of business time.
-
-    `due_at` is its deadline or, of a timer, its end; None once it is closed. `deadline_s` counts anew when it is
-    tried again. `form` declares the values a person fills in, `answers` are those that came.
-    """
-
-    __tablename__ = "wait"
-    __table_args__ = (
-        Index("uq_wait_task", "tenant", "order_id", "seq", unique=True),
-        Index("ix_wait_open", "tenant", "kind", "key", sqlite_where=_WAITING, postgresql_where=_WAITING),
-        Index("ix_wait_due", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
-    )
-    id: Mapped[TaskId] = mapped_column(primary_key=True)
-    order_id: Mapped[OrderId]
-    seq: Mapped[int]
-    service_id: Mapped[ServiceId]
-    kind: Mapped[TaskKind]
-    name: Mapped[str]
-    key: Mapped[str]
-    event: Mapped[str | None]
-    assigned: Mapped[str | None]
-    second_person: Mapped[bool]
-    form: Mapped[list[Any]]
-    on_timeout: Mapped[OnTimeout]
-    deadline_s: Mapped[int | None]
-    opened_at: Mapped[datetime]
-    due_at: Mapped[datetime | None]
-    closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None]
-    outcome: Mapped[str | None]
-    answers: Mapped[dict[str, Any] | None]
-
-
-class Signal(Tenanted, Base):
-    """An event from outside: `used_at` is when a task took it; for one that begins later it is kept until `until`."""
-
-    __tablename__ = "signal"
-    __table_args__ = (
-        Index("ix_signal_kept", "tenant", "event", "key", "at"),
-        Index("ix_signal_until", "until"),
-        Index(
-            "uq_signal_reference",
-            *("tenant", "event", "key", "reference"),
-            unique=True,
-            sqlite_where=text("reference IS NOT NULL"),
-            postgresql_where=text("reference IS NOT NULL"),
-        ),
-    )
-    id: Mapped[SignalId] = mapped_column(primary_key=True)
-    event: Mapped[str]
-    key: Mapped[str]
-    reference: Mapped[str | None]
-    good: Mapped[bool]
-    reason: Mapped[str | None]
-    answers: Mapped[dict[str, Any]]
-    at: Mapped[datetime]
-    sent_by: Mapped[str]
-    until: Mapped[datetime]
-    used_at: Mapped[datetime | None]
 
 
 class Transcript(Tenanted, Base):

@@ -15,10 +15,11 @@ from oss.orders import events, finish, run, settle, waits
 from oss.orders import service as orders
 from oss.orders.incidents import sentence
 from oss.orders.machine import TaskMove, TaskState
-from oss.orders.model import OrderId, Signal, SignalId, TaskId, Wait
+from oss.orders.model import OrderId, SignalId, TaskId
 from oss.orders.plan import PARTLY, Plan
 from oss.orders.scratch import Scratch
 from oss.orders.store import OrderRow, TaskRow
+from oss.orders.waits import Signal, Wait
 from oss.specs.tasks import FIELDS, VALUE_LENGTH, OnTimeout, TaskKind, filled_in
 
 TIMEOUT, REFUSED = "timeout", "refused"

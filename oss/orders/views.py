@@ -18,8 +18,9 @@ from oss.inventory.machine import ElementState
 from oss.inventory.model import Element, Service
 from oss.orders import guard, waits
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskState
-from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, ServiceOrder, Task, TaskId, Transcript, Wait
+from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, ServiceOrder, Task, TaskId, Transcript
 from oss.orders.plan import NOBODY, UNDO, Plan
+from oss.orders.waits import Wait
 from oss.specs.tasks import TaskKind
 
 WAITS = (TaskState.READY, TaskState.UNKNOWN)

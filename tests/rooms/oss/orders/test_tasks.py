@@ -17,7 +17,8 @@ from oss.inventory.model import ServiceId
 from oss.orders import mending, outside, people, views, waits
 from oss.orders import service as orders
 from oss.orders.machine import OrderState
-from oss.orders.model import OnError, OrderId, ServiceOrder, Verb, Wait
+from oss.orders.model import OnError, OrderId, ServiceOrder, Verb
+from oss.orders.waits import Wait
 from oss.specs import service as specs
 from tests.rooms.oss.orders.town import CLERK, LINE, OPERATOR, Town
 
