@@ -21,6 +21,7 @@ def create() -> None:
     _incident()
     _incident_indexes()
     _lane()
+    _lane_indexes()
     _order_deadline()
     _order_deadline_indexes()
     _order_group()
@@ -30,10 +31,12 @@ def create() -> None:
     _task()
     _task_indexes()
     _transcript()
+    _worker()
 
 
 def drop() -> None:
     """Remove them."""
+    op.drop_table("worker")
     op.drop_table("transcript")
     op.drop_table("task")
     op.drop_table("service_order")
@@ -173,12 +176,15 @@ def _lane() -> None:
         "lane",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("until", BIG, nullable=False),
         sa.Column("waits_for", sa.Text(), nullable=True),
         sa.Column("broken_since", BIG, nullable=True),
         sa.Column("broken_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lane")),
     )
+
+
+def _lane_indexes() -> None:
+    op.create_index("ix_lane_owner", "lane", ["owner"], unique=False)
 
 
 def _order_deadline() -> None:
@@ -329,4 +335,19 @@ def _transcript() -> None:
         sa.Column("at", BIG, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "order_id", "seq", "attempt", name=op.f("pk_transcript")),
+    )
+
+
+def _worker() -> None:
+    op.create_table(
+        "worker",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("session", sa.Text(), nullable=False),
+        sa.Column("since", BIG, nullable=False),
+        sa.Column("seen", BIG, nullable=False),
+        sa.Column("until", BIG, nullable=False),
+        sa.Column("draining_since", BIG, nullable=True),
+        sa.Column("lost_at", BIG, nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_worker")),
     )
