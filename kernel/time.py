@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 import threading
 import time as _time
 from dataclasses import dataclass
@@ -105,6 +106,18 @@ def local_date(instant: datetime, zone_name: str) -> date:
 def midnight(day: date, zone_name: str) -> datetime:
     """The instant at which a local day begins, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=zone(zone_name)).astimezone(UTC)
+
+
+_LENGTH = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def duration(text: str) -> timedelta:
+    """A length of time as configuration writes it: `90s`, `30m`, `2h`, `5d` (of 24 hours). Raises Invalid."""
+    found = _LENGTH.fullmatch(text)
+    if found is None:
+        raise Invalid(f"{text!r} is no length of time", field="duration", fix="write 90s, 30m, 2h or 5d")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
 class Unit(StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import office
-from gateway.cli.nouns import noun
+from gateway.cli.nouns import noun, pairs
 from gateway.cli.output import Format, Output, emit
 
 app = noun("What waits for a person.")
@@ -65,7 +65,7 @@ def correct(
     output: Output = Format.TABLE,
 ) -> None:
     """Want other values, plan anew from what is confirmed, and go on."""
-    more = {"profile": _pairs("--set", values), "resources": _pairs("--resource", resource)}
+    more = {"profile": pairs("--set", values), "resources": pairs("--resource", resource)}
     _act("correct", ids, element, more, output)
 
 
@@ -97,10 +97,3 @@ def _act(name: str, ids: list[str] | None, element: str | None, more: dict[str, 
     good = sum(each.outcome == "done" for each in given.items)
     if good < len(given.items):
         raise typer.Exit(_PARTIAL if good else _ERROR)
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [text.partition("=") for text in given or []]
-    if any(not name or not mark for name, mark, _ in pairs):
-        raise typer.BadParameter("write it as NAME=VALUE", param_hint=option)
-    return {name: value for name, _, value in pairs}

@@ -55,3 +55,11 @@ def data(path: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Invalid("not a mapping", field=f"{name}:1", fix="write it as `field: value`")
     return found
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """What was given as NAME=VALUE, again and again. Raises BadParameter."""
+    found = [text.partition("=") for text in given or []]
+    if any(not name or not mark for name, mark, _ in found):
+        raise typer.BadParameter("write it as NAME=VALUE", param_hint=option)
+    return {name: value for name, _, value in found}

@@ -31,7 +31,8 @@ def _commands(title: str, commands: list[dict[str, Any]]) -> list[str]:
     lines = [f"{title}:"] if commands else [f"{title}: nothing"]
     for each in commands:
         after = f", after {each['requires']}" if each["requires"] else ""
-        lines.append(f"  {each['element']} ({each['protocol']}): {each['name']} {each['key']}{after}")
+        where = f"{each['element']} ({each['protocol']})" if each["element"] else f"no element ({each['protocol']})"
+        lines.append(f"  {where}: {each['name']} {each['key']}{after}")
         lines += [f"    {words}" for words in each["words"]]
     return lines
 

@@ -25,7 +25,8 @@ from oss.inventory.model import ServiceId
 from oss.orders import people, views
 from oss.orders import service as orders
 from oss.orders.machine import OrderState
-from oss.orders.model import OrderId, ServiceOrder, Verb
+from oss.orders.model import OrderId, ServiceOrder, TaskId, Verb
+from oss.specs.tasks import TaskKind
 
 
 class OrderAsked(Asks):
@@ -52,7 +53,7 @@ class OrdersAsked(PageAsked):
 
 
 class StepGiven(Gives):
-    """One step on one element."""
+    """One step on one element or, by its `kind`, of an event, a person or an instant (`task_id`)."""
 
     seq: int
     name: str
@@ -63,6 +64,8 @@ class StepGiven(Gives):
     error: str | None
     wanted: dict[str, Any]
     waits_for: str | None = None
+    kind: TaskKind = TaskKind.COMMAND
+    task_id: TaskId | None = None
 
 
 class ServiceOrderGiven(Gives):

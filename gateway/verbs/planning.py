@@ -246,7 +246,9 @@ class _Speaker:
         self._known: dict[tuple[str, str], tuple[NetworkElement, str]] = {}
 
     async def said(self, step: Planned) -> CommandGiven:
-        """One command as its element would hear it."""
+        """One command as its element would hear it, or what a step that no element answers would wait for."""
+        if step.waits_for:
+            return self._waiting(step)
         element, protocol = await self._element(step.command.element, step.command.dialect)
         return CommandGiven(
             order_id=step.order_id,
@@ -257,6 +259,18 @@ class _Speaker:
             key=step.command.key,
             requires=list(step.requires),
             words=element.render(step.command),
+        )
+
+    def _waiting(self, step: Planned) -> CommandGiven:
+        return CommandGiven(
+            order_id=step.order_id,
+            seq=step.seq,
+            name=step.name,
+            element="",
+            protocol=step.command.intent,
+            key=step.command.key,
+            requires=list(step.requires),
+            words=[step.waits_for],
         )
 
     async def _element(self, name: str, dialect: str) -> tuple[NetworkElement, str]:

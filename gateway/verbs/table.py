@@ -26,6 +26,7 @@ from gateway.verbs import (
     planning,
     story,
     subscriptions,
+    tasks,
     usage,
     workers,
 )
@@ -47,6 +48,7 @@ _MODULES = (
     guard,
     incidents,
     story,
+    tasks,
     alarms,
     calling_off,
     elements,

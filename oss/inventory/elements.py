@@ -19,7 +19,7 @@ from oss.inventory.machine import ELEMENT, ElementMove
 from oss.inventory.model import Element
 from oss.port import ElementSpec
 from oss.specs import source
-from oss.specs.model import Frozen
+from oss.specs.parts import Frozen
 from oss.specs.source import Document, Place
 
 KIND, DIALECT = "element", "dialect"

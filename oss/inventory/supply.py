@@ -16,7 +16,7 @@ from kernel.work import Unit
 from oss.inventory import elements, pools
 from oss.inventory.pools import Piece
 from oss.specs import source
-from oss.specs.model import Frozen
+from oss.specs.parts import Frozen
 from oss.specs.pools import POOLS
 
 RUN_LIMIT = 1_000_000

@@ -90,7 +90,7 @@ def _place(work: Work, order: ServiceOrder) -> str:
     if str(order.id) in standing:
         return standing[str(order.id)]
     waiting = [step.element for step in views.steps(work, order.id) if step.state not in views.SETTLED]
-    return waiting[0] if waiting else NOWHERE
+    return (waiting[0] if waiting else "") or NOWHERE
 
 
 def _row(work: Work, order_id: OrderId) -> OrderDeadline | None:

@@ -7,7 +7,8 @@ from datetime import datetime
 from kernel.events import Event
 from oss.inventory.model import ServiceId
 from oss.orders.machine import OrderState, TaskState
-from oss.orders.model import IncidentId, OrderId, Verb
+from oss.orders.model import IncidentId, OrderId, TaskId, Verb
+from oss.specs.tasks import TaskKind
 
 
 class OrderFact(Event):
@@ -80,6 +81,19 @@ class TaskSettled(Event):
     element: str
     key: str
     error: str | None
+
+
+class TaskOpened(Event):
+    """A task began that no element answers: it waits for an event (`key`), for a person, or for an instant."""
+
+    order_id: OrderId
+    seq: int
+    task_id: TaskId
+    task_kind: TaskKind
+    name: str
+    key: str
+    assigned: str | None
+    due_at: datetime | None
 
 
 class ServiceOrderCorrected(OrderFact):

@@ -187,7 +187,7 @@ def hold(scratch: Scratch, order: OrderRow, task: TaskRow, *, cause: str, messag
         seq=task.seq,
         opened_at=from_micros(scratch.at),
         service_id=ServiceId(order.service_id),
-        element=task.said[1],
+        element=task.said[1] or task.said[2],
         key=task.key,
         cause=cause,
         message=message,
@@ -277,7 +277,7 @@ def recompose(scratch: Scratch, order: OrderRow, subject: prepare.Subject) -> No
     steps = []
     for step in Plan.loads(order.plan).steps:
         task = tasks.get(step.seq)
-        if task is not None and task.state is not TaskState.READY:
+        if not step.lane or (task is not None and task.state is not TaskState.READY):
             steps.append(step)
             continue
         fresh = replace(step, state=state[step.element, step.key])

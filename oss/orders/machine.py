@@ -101,6 +101,7 @@ class TaskMove(StrEnum):
     SEND = "send"
     DELIVER = "deliver"
     CONFIRM = "confirm"
+    FULFIL = "fulfil"
     REFUSE = "refuse"
     MISS = "miss"
     LOSE = "lose"
@@ -121,6 +122,7 @@ TASK: Machine[TaskState, TaskMove] = Machine(
         (_T.READY, _V.SEND): _T.SENT,
         (_T.READY, _V.SUPERSEDE): _T.SUPERSEDED,
         (_T.READY, _V.GIVE_UP): _T.FAILED,
+        (_T.READY, _V.FULFIL): _T.DONE,
         (_T.SENT, _V.CONFIRM): _T.DONE,
         (_T.SENT, _V.DELIVER): _T.DELIVERED,
         (_T.SENT, _V.REFUSE): _T.FAILED,
@@ -138,10 +140,11 @@ TASK: Machine[TaskState, TaskMove] = Machine(
     },
     meanings={
         _T.WAITING: "Its requirements are not all done; it has no row yet, only its place in the plan.",
-        _T.READY: "It may be sent when its time has come, its lane has room and its key is free.",
+        _T.READY: "It may be sent when its time has come, its lane has room and its key is free; one that no element"
+        " answers waits for its event, its person or its instant.",
         _T.SENT: "It was written as sent before a byte left; if the worker dies here, it becomes unknown.",
         _T.DELIVERED: "A sleeping device will fetch it; no slot is held and it has a deadline of its own.",
-        _T.DONE: "The element confirmed it as the intent asks.",
+        _T.DONE: "The element confirmed it as the intent asks, or what it waited for is there.",
         _T.FAILED: "The element refused it, or the named limit of attempts is reached.",
         _T.UNKNOWN: "It was sent and nobody knows the outcome; its key stays locked until a read-back settles it.",
         _T.SKIPPED: "A person decided to go on without it; its component is not billed.",

@@ -17,7 +17,7 @@ from oss.orders import service as orders
 from oss.orders.decompose import decompose
 from oss.orders.machine import OrderMove, OrderState, TaskMove, TaskState
 from oss.orders.model import Fallout, OrderId, Phase, Priority, ServiceOrder, Verb
-from oss.orders.plan import PARTLY, Plan
+from oss.orders.plan import NOBODY, PARTLY, Plan
 from oss.orders.scratch import Scratch, intent_of, intent_text
 from oss.orders.service import Placed
 from oss.orders.store import OrderRow, TaskRow
@@ -130,7 +130,10 @@ def _replan(
     shown = prepare.shown_by(work, subject.id, doubtful=tasks)
     reach = prepare.reach(work, after, near={})
     guarded = subject.protected and not prepare.approved(work, subject.id)
-    fresh = decompose(order.verb, after, shown=shown, reach=reach, protected=guarded).steps
+    waits, order_of = prepare.outside(work, subject, order.verb, intent)
+    over = {task.said[0] for task in tasks if task.lane == NOBODY and task.state in (TaskState.DONE, TaskState.SKIPPED)}
+    left = ([each for each in waits if each.name not in over], order_of)
+    fresh = decompose(order.verb, after, shown=shown, reach=reach, protected=guarded, outside=left).steps
     kept = [step for step in Plan.loads(order.plan).steps if any(task.seq == step.seq for task in tasks)]
     shift = max((step.seq for step in kept), default=-1) + 1
     moved = [replace(s, seq=s.seq + shift, requires=tuple(r + shift for r in s.requires)) for s in fresh]

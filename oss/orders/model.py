@@ -31,6 +31,14 @@ class IncidentId(Id, prefix="inc"):
     """One trouble of an element that people know of."""
 
 
+class TaskId(Id, prefix="tsk"):
+    """One task that no element answers: an event, a person or an instant."""
+
+
+class SignalId(Id, prefix="sig"):
+    """One event from outside."""
+
+
 class Verb(StrEnum):
     """What an order asks for."""
 

@@ -20,6 +20,8 @@ PARTLY = 1 << 31
 """The bit of the mask that no step has: somebody decided to go on without an enforcing step."""
 UNDO = 32
 """The undo of step n is task n + 32."""
+NOBODY = ""
+"""The lane of a task that no element answers; nobody ever leases it, so nothing of it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

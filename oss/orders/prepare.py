@@ -24,8 +24,9 @@ from oss.orders.model import OrderPlan, Verb
 from oss.orders.plan import CACHED, Plan
 from oss.orders.store import OrderRow, TaskRow
 from oss.port import Level, State
+from oss.specs import compose as composing
 from oss.specs import service as specs
-from oss.specs.compose import Intent, Target, compose
+from oss.specs.compose import Intent, Outside, Target, compose
 
 DEFAULT_TIMEOUT_MS = 60_000
 """A command's deadline where the element's address names no `timeout_ms`."""
@@ -117,7 +118,22 @@ def plan(
     wanted = targets(work, subject, intent)
     shown = {} if verb is Verb.ADD else shown_by(work, subject.id, doubtful=doubtful)
     guarded = subject.protected and not approved(work, subject.id)
-    return decompose(verb, wanted, shown=shown, reach=reach(work, wanted, near=near or {}), protected=guarded)
+    return decompose(
+        verb,
+        wanted,
+        shown=shown,
+        reach=reach(work, wanted, near=near or {}),
+        protected=guarded,
+        outside=outside(work, subject, verb, intent),
+    )
+
+
+def outside(
+    work: Work, subject: Subject, verb: Verb, intent: Intent
+) -> tuple[list[Outside], dict[str, tuple[str, ...]]]:
+    """What an order waits for that no element answers, and what comes after what."""
+    spec = specs.get(work, subject.spec, subject.spec_hash)
+    return composing.outside(spec, verb, intent.profile, subject.values) if spec.tasks else ([], {})
 
 
 def reach(work: Work, wanted: Sequence[Target], *, near: Mapping[str, Reach]) -> Mapping[str, Reach]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernel.work import Work
 from oss.inventory.model import ServiceId
-from oss.orders import prepare, views
+from oss.orders import prepare, views, waits
 from oss.orders.machine import OrderState
 from oss.orders.model import OrderId, OrderPlan, Verb
 from oss.orders.plan import UNDO, Plan, Step, command, undo_words, words
@@ -19,13 +19,17 @@ from oss.port import Command
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One command as it would be sent, and the steps of its order that go before it."""
+    """One command as it would be sent, and the steps of its order that go before it.
+
+    A step that no element answers says in `waits_for` whom or what it would wait for; its command is sent nowhere.
+    """
 
     order_id: OrderId
     seq: int
     name: str
     requires: tuple[int, ...]
     command: Command
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def of(work: Work, order_id: OrderId) -> Rehearsal:
 
     def said(step: Step) -> Planned:
         spoken = command(words(step), order=str(order_id), seq=step.seq, key=step.key, generation=order.generation)
-        return Planned(order_id, step.seq, step.name, step.requires, spoken)
+        return Planned(order_id, step.seq, step.name, step.requires, spoken, "" if step.lane else waits.foretold(step))
 
     def unsaid(step: Step) -> Planned:
         back = undo_words(step, prepare.undo_state(work, subject, step.element, step.key))
@@ -69,5 +73,5 @@ def of(work: Work, order_id: OrderId) -> Rehearsal:
         state=order.state,
         generation=order.generation,
         do=tuple(said(step) for step in steps),
-        undo=tuple(unsaid(step) for step in reversed(steps)),
+        undo=tuple(unsaid(step) for step in reversed(steps) if step.lane),
     )

@@ -65,14 +65,15 @@ def turn(
     scratch.take(begun.tasks)
     for answer in answers:
         settle(scratch, answer, policy)
-    _conclude(scratch)
+    conclude(scratch)
     room = {lane: free for lane, free in room.items() if lane not in scratch.shut}
     turned = _claim(scratch, worker=worker, room=room, look=room if look is None else look, policy=policy)
     scratch.write()
     return turned
 
 
-def _conclude(scratch: Scratch) -> None:
+def conclude(scratch: Scratch) -> None:
+    """What settled tasks leave to do: complete, take back, and let go what waited behind."""
     finish.settle_confirmed(scratch)
     for key in sorted(scratch.partial):
         _settle_partial(scratch, scratch.orders[key])

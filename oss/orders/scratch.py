@@ -16,7 +16,7 @@ from kernel.ids import TenantId
 from kernel.tables import to_micros
 from kernel.work import SystemWork, Unit, Work
 from oss.inventory.model import ServiceId
-from oss.orders import events, store
+from oss.orders import events, store, waits
 from oss.orders.machine import ORDER, TASK, OrderMove, TaskMove, TaskState
 from oss.orders.model import OrderId, Phase, Priority, Verb
 from oss.orders.plan import CACHED, UNDO, Step, Words, compact, text_of, undo_words, words
@@ -98,6 +98,8 @@ class Scratch:
         task.error = error
         if task.state in SETTLED:
             task.settled_at = self.now
+        if not task.lane:
+            waits.follow(self.of(task.tenant), task)
         if task.at not in self.born:
             self.changed_tasks[task.at] = task
 
@@ -117,6 +119,8 @@ class Scratch:
     def bear(self, order: OrderRow, step: Step) -> None:
         """A step has become ready: its row is born."""
         self._bear(order, step.seq, step, words(step))
+        if not step.lane:
+            waits.begin(self.of(order.tenant), order, step)
 
     def bear_undo(self, order: OrderRow, step: Step, target: State) -> None:
         """The undo of a step, to the state that the previous generation asks for today."""
@@ -146,7 +150,8 @@ class Scratch:
         )
         self.born[row.at] = row
         self.tasks[row.at] = row
-        self.unit.hint(f"lane:{step.lane}")
+        if step.lane:
+            self.unit.hint(f"lane:{step.lane}")
 
     # ---- facts
 

@@ -201,7 +201,8 @@ def retry(work: Work, order_id: OrderId) -> Placed:
         if task.state is TaskState.FAILED and not (order.phase is Phase.UNDO and task.seq < UNDO):
             scratch.step(task, TaskMove.RETRY)
             task.failures, task.run_at, task.settled_at = 0, scratch.now, None
-            work.hint(f"lane:{task.lane}")
+            if task.lane:
+                work.hint(f"lane:{task.lane}")
     scratch.fact(events.ServiceOrderReleased, order)
     if order.phase is Phase.DO:
         finish.resume(scratch, order, tasks)

@@ -76,6 +76,11 @@ def _current(task: TaskRow, answer: Answer) -> bool:
 def _done(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
     scratch.step(task, TaskMove.CONFIRM)
     scratch.evidence(order, task, answer.reading, answer.transcript)
+    go_on(scratch, order, task)
+
+
+def go_on(scratch: Scratch, order: OrderRow, task: TaskRow) -> None:
+    """A task is done: what waited for it is born, and its order may be confirmed."""
     if task.seq >= UNDO or order.phase is Phase.UNDO:
         scratch.undoing.add(order.key)
         return
@@ -155,11 +160,11 @@ _ANSWERS = {
 }
 
 
-def failed(scratch: Scratch, order: OrderRow, task: TaskRow, *, cause: Word, message: str) -> None:
+def failed(scratch: Scratch, order: OrderRow, task: TaskRow, *, cause: str, message: str) -> None:
     """A task failed for good: do as the order says, take back, hold for a person, or go on without it."""
     scratch.settle(order, task)
     name, element, *_ = task.said
-    words = f"{name} on {element}: {message}"
+    words = f"{name} on {element}: {message}" if element else f"{name}: {message}"
     if task.seq >= UNDO:
         words = f"undo of {name} on {element} failed and {task.key} stays on there: {message}"
         finish.hold(scratch, order, task, cause=cause, message=words, suggestion="mend the element, then retry")

@@ -16,10 +16,12 @@ from kernel.events import EventRow
 from kernel.work import SystemWork, Work
 from oss.inventory.machine import ElementState
 from oss.inventory.model import Element, Service
-from oss.orders import guard
+from oss.orders import guard, waits
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskState
-from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, ServiceOrder, Task, Transcript
-from oss.orders.plan import UNDO, Plan
+from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, ServiceOrder, Task, TaskId, Transcript
+from oss.orders.plan import NOBODY, UNDO, Plan
+from oss.orders.waits import Wait
+from oss.specs.tasks import TaskKind
 
 WAITS = (TaskState.READY, TaskState.UNKNOWN)
 """The states in which the next thing is the engine's to do, once the task's lane is open."""
@@ -42,6 +44,8 @@ class StepView:
     error: str | None
     wanted: dict[str, Any]
     waits_for: str | None = None
+    kind: TaskKind = TaskKind.COMMAND
+    task_id: TaskId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,15 @@ def steps(work: Work, order_id: OrderId) -> list[StepView]:
     plan = work.session.get(OrderPlan, (work.tenant, order_id))
     tasks = {t.seq: t for t in _tasks(work, order_id)}
     views = [
-        StepView(s.seq, s.name, s.element, s.key, TaskState.WAITING, 0, None, dict(s.state))
+        StepView(
+            s.seq, s.name, s.element, s.key, TaskState.WAITING, 0, None, dict(s.state), kind=_kind(s.lane, s.intent)
+        )
         for s in (Plan.loads(plan.plan).steps if plan else ())
         if s.seq not in tasks
     ]
     shut = _shut(work) if any(t.state in WAITS for t in tasks.values()) else {}
-    views += [_view(t, shut) for t in tasks.values()]
+    outside = {w.seq: w for w in waits.of_order(work, order_id)} if any(not t.lane for t in tasks.values()) else {}
+    views += [_view(t, shut, outside.get(t.seq)) for t in tasks.values()]
     return sorted(views, key=lambda v: v.seq)
 
 
@@ -102,11 +109,29 @@ def _shut(work: Work) -> dict[str, str]:
     return shut | {name: reason for name, reason in found if reason is not None}
 
 
-def _view(task: Task, shut: Mapping[str, str]) -> StepView:
-    name, element, _, wanted, *_ = json.loads(task.command)
+def _view(task: Task, shut: Mapping[str, str], wait: Wait | None) -> StepView:
+    name, element, intent, wanted, *_ = json.loads(task.command)
     label = name if task.seq < UNDO else f"undo {name}"
     waits_for = shut.get(task.lane) if task.state in WAITS else None
-    return StepView(task.seq, label, element, task.key, task.state, task.attempt, task.error, wanted, waits_for)
+    if wait is not None and wait.closed_at is None:
+        waits_for = waits.sentence(wait)
+    return StepView(
+        task.seq,
+        label,
+        element,
+        task.key,
+        task.state,
+        task.attempt,
+        task.error,
+        wanted,
+        waits_for,
+        _kind(task.lane, intent),
+        None if wait is None else wait.id,
+    )
+
+
+def _kind(lane: str, intent: str) -> TaskKind:
+    return TaskKind.COMMAND if lane else TaskKind(intent)
 
 
 def timeline(work: Work, order_id: OrderId) -> list[Moment]:
@@ -177,9 +202,10 @@ def fallout_of(work: Work, order_id: OrderId) -> list[Fallout]:
 def busy(work: SystemWork) -> bool:
     """Whether anything is ready (backed off included), sent, or unknown: a clock waits until it is not.
 
-    What waits for the end of an incident or for the kill switch is in people's hands and keeps no clock.
+    What waits for the end of an incident, for the kill switch, a person or an event is in others' hands and keeps no
+    clock.
     """
-    open_lane = Task.lane.not_in(sa.select(Lane.name).where(Lane.waits_for.is_not(None)))
+    open_lane = sa.and_(Task.lane > NOBODY, Task.lane.not_in(sa.select(Lane.name).where(Lane.waits_for.is_not(None))))
     waiting = sa.and_(Task.state.in_(WAITS), open_lane, sa.not_(guard.spared(work)))
     flying = Task.state.in_([state for state in IN_FLIGHT if state not in WAITS])
     return any(work.connection.execute(sa.select(Task.seq).where(each).limit(1)).first() for each in (flying, waiting))

@@ -7,6 +7,7 @@ from oss.specs import templates
 from oss.specs.model import Component, Specification
 from oss.specs.pools import POOLS
 from oss.specs.source import Document, Place
+from oss.specs.tasks import VERBS, TaskSpec
 
 ALIAS = "alias"
 """The value every service has: its own id, as a technician finds it on the element."""
@@ -36,6 +37,7 @@ def check(spec: Specification, document: Document) -> None:
             fix = f"name one of {', '.join(sorted(aliases)) or 'resources, of which there are none'}"
             raise document.wrong(("components", position, "on"), f"no resource is called {component.on!r}", fix=fix)
         _fields(component, ("components", position), given, spec, document)
+    _tasks(spec, given, document)
 
 
 def _graph(spec: Specification, document: Document) -> None:
@@ -104,3 +106,57 @@ def _names(value: str | int | bool, place: Place, given: set[str], document: Doc
         raise document.wrong(place, error.message, fix=error.fix) from error
     if unknown:
         raise document.wrong(place, f"nobody gives {{{unknown[0]}}}", fix=f"known: {', '.join(sorted(given))}")
+
+
+# ---- tasks that no element answers
+
+
+def _tasks(spec: Specification, given: set[str], document: Document) -> None:
+    names = [component.name for component in spec.components]
+    for position, task in enumerate(spec.tasks):
+        place: Place = ("tasks", position)
+        if task.name in names:
+            raise document.wrong((*place, "name"), f"{task.name!r} stands twice", fix="name each task differently")
+        names.append(task.name)
+        for nth, verb in enumerate(task.verbs):
+            if verb not in VERBS:
+                fix = f"use one of {', '.join(VERBS)}"
+                raise document.wrong((*place, "verbs", nth), f"there is no verb {verb!r}", fix=fix)
+        for part in ("correlation", "at"):
+            text = getattr(task, part)
+            if text is not None:
+                _names(text, (*place, part), given, document)
+    for position, task in enumerate(spec.tasks):
+        _edges(spec, task, position, names, document)
+    for verb in VERBS:
+        _no_circle(spec, verb, document)
+
+
+def _edges(spec: Specification, task: TaskSpec, position: int, names: list[str], document: Document) -> None:
+    for part in ("requires", "before"):
+        for nth, other in enumerate(getattr(task, part)):
+            if other not in names:
+                place: Place = ("tasks", position, part, nth)
+                fix = f"have: {', '.join(names)}"
+                raise document.wrong(place, f"no component or task is called {other!r}", fix=fix)
+
+
+def _no_circle(spec: Specification, verb: str, document: Document) -> None:
+    mine = [task for task in spec.tasks if verb in task.verbs]
+    if mine and (circle := _circle(edges(spec, mine, reverse=verb == "terminate"))):
+        position = next(n for n, task in enumerate(spec.tasks) if task.name in circle)
+        message = f"a circle in {verb}: {' > '.join(circle)}"
+        raise document.wrong(("tasks", position, "requires"), message, fix="take one of these away")
+
+
+def edges(spec: Specification, tasks: list[TaskSpec], *, reverse: bool) -> dict[str, tuple[str, ...]]:
+    """What each component and task comes after; the components the other way round when a line is taken down."""
+    found = {component.name: set(component.requires) for component in spec.components}
+    if reverse:
+        found = {name: {c.name for c in spec.components if name in c.requires} for name in found}
+    found |= {task.name: set(task.requires) for task in tasks}
+    for task in tasks:
+        for other in task.before:
+            if other in found:
+                found[other].add(task.name)
+    return {name: tuple(sorted(others & found.keys())) for name, others in found.items()}

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
+
 from kernel.errors import Invalid
 from oss.port import Confirm, Level, Value
 from oss.specs import templates
+from oss.specs.check import ALIAS, edges
 from oss.specs.model import Component, Specification, Wanted
+from oss.specs.tasks import TaskKind, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +101,47 @@ def _wanted(component: Component, intent: Intent) -> dict[str, Wanted]:
     elif intent.level is Level.HARD:
         wanted |= component.hard
     return wanted
+
+
+# ---- what no element answers
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """One task that no element answers: whom or what it waits for, flat, as a step of a plan carries it."""
+
+    name: str
+    kind: TaskKind
+    key: str
+    details: dict[str, Value]
+    enforcing: bool
+
+
+def outside(
+    spec: Specification, verb: str, profile: Mapping[str, str], values: Mapping[str, str]
+) -> tuple[list[Outside], dict[str, tuple[str, ...]]]:
+    """The tasks of a verb that no element answers, and what each component and task comes after.
+
+    Raises Invalid, naming the value that a correlation needs and nobody gives.
+    """
+    mine = [task for task in spec.tasks if verb in task.verbs]
+    if not mine:
+        return [], {}
+    known = {**values, **profile}
+    return [_outside(task, known) for task in mine], edges(spec, mine, reverse=verb == "terminate")
+
+
+def _outside(task: TaskSpec, known: Mapping[str, str]) -> Outside:
+    told = task.model_dump(mode="json", include=_TOLD, exclude_none=True)
+    details: dict[str, Value] = {"present": True, "kind": str(task.kind), **told}
+    key = known.get(ALIAS, task.name)
+    if task.correlation is not None:
+        key = str(templates.filled(task.correlation, known))
+    if task.at is not None:
+        details["at"] = str(templates.filled(task.at, known))
+    if task.form:
+        details["form"] = to_json([field.model_dump(mode="json") for field in task.form]).decode()
+    return Outside(task.name, task.kind, key, details, task.enforcing)
+
+
+_TOLD = {"event", "assigned", "second_person", "after", "within", "on_timeout"}

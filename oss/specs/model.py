@@ -6,36 +6,17 @@ import re
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from kernel.errors import Invalid
 from oss.port import Confirm
+from oss.specs.parts import Frozen, Grammar, Name
+from oss.specs.tasks import TASKS, TaskSpec
 
 COMPONENTS = 64
 """Components of one service at most: the engine keeps what is done in one 64-bit word."""
-_NAME = r"^[a-z][a-zA-Z0-9_-]{0,63}$"
-
-Name = Annotated[str, Field(pattern=_NAME)]
 Wanted = StrictBool | StrictInt | StrictStr
 """A wanted field of a component: a literal, or text with `{names}` to be filled in."""
-
-
-def _grammar(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from error
-    return text
-
-
-Grammar = Annotated[str, AfterValidator(_grammar)]
-"""A regular expression that a wanted value must match as a whole."""
-
-
-class Frozen(BaseModel):
-    """A document's part: no unknown field, no change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class ResourceNeed(Frozen):
@@ -60,19 +41,23 @@ class Component(Frozen):
     enforcing: bool = True
     confirm: Confirm = Confirm.READ
     state: dict[str, Wanted]
-    soft: dict[str, Wanted] = {}
-    hard: dict[str, Wanted] = {}
-    throttled: dict[str, Wanted] = {}
+    soft: dict[str, Wanted] = Field(default_factory=dict)
+    hard: dict[str, Wanted] = Field(default_factory=dict)
+    throttled: dict[str, Wanted] = Field(default_factory=dict)
 
 
 class Specification(Frozen):
-    """A customer-facing service specification: what may be wanted of it and how the network shows it."""
+    """A customer-facing service specification: what may be wanted of it and how the network shows it.
+
+    `tasks` are what its orders wait for beside: events, people, instants.
+    """
 
     name: Name
-    characteristics: dict[Name, Grammar] = {}
+    characteristics: dict[Name, Grammar] = Field(default_factory=dict)
     throttle: Grammar | None = None
     resources: tuple[ResourceNeed, ...] = ()
     components: Annotated[tuple[Component, ...], Field(min_length=1, max_length=COMPONENTS)]
+    tasks: Annotated[tuple[TaskSpec, ...], Field(max_length=TASKS)] = ()
 
     @cached_property
     def ordered(self) -> tuple[Component, ...]:

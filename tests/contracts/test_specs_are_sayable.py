@@ -23,6 +23,7 @@ VALUES = {
 }
 SPOKEN = [
     ("mobile-line", "sim", "hlr_cli", "64"),
+    ("fibre-access", "port", "olt_if_mib", "SOFT"),
     ("fixed-access", "port", "olt_if_mib", "SOFT"),
     ("meter", "meter", "meter_json", "slow"),
 ]

@@ -26,6 +26,7 @@ RUNNING = {"demo", "serve", "worker", "sim up"}
 """These run until they are told to stop; what they print is not a row of data."""
 ORDER, ACCOUNT = "por_0000000000000", "acc_0000000000000"
 SUBSCRIPTION, INVOICE = "sub_0000000000000", "inv_0000000000000"
+TASK = "tsk_0000000000000"
 CASE, REQUEST = "dun_0000000000000", "rsq_0000000000000"
 WORDS: dict[str, tuple[str, ...]] = {
     "db upgrade": (),
@@ -83,6 +84,12 @@ WORDS: dict[str, tuple[str, ...]] = {
     "line lift": (SUBSCRIPTION,),
     "line terminate": (SUBSCRIPTION,),
     "line timeline": (SUBSCRIPTION,),
+    "task list": (),
+    "task show": (TASK,),
+    "task assign": (TASK, "--to", "field"),
+    "task complete": (TASK, "--set", "serial=1"),
+    "task refuse": (TASK, "--reason", "no key"),
+    "task signal": ("--event", "portingConfirmed", "--correlation", "447700900123"),
     "approval list": (),
     "approval show": (REQUEST,),
     "approval approve": (REQUEST,),

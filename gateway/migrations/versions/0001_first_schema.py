@@ -20,6 +20,7 @@ from gateway.migrations.first import (
     kernel_versions,
     oss_inventory,
     oss_orders,
+    oss_orders_waits,
     statistics,
 )
 
@@ -46,6 +47,7 @@ def upgrade() -> None:
     bss_subscriptions.create()
     bss_ordering.create()
     kernel_secrets.create()
+    oss_orders_waits.create()
     bss_usage.create()
     kernel_versions.create()
     statistics.tell()
@@ -55,6 +57,7 @@ def downgrade() -> None:
     """Back from it."""
     kernel_versions.drop()
     bss_usage.drop()
+    oss_orders_waits.drop()
     kernel_secrets.drop()
     bss_ordering.drop()
     bss_subscriptions.drop()

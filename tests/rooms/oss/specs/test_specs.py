@@ -38,7 +38,7 @@ components:
 
 
 def test_the_files_of_the_house_are_sound() -> None:
-    assert [specs.load(path).name for path in FILES] == ["fixed-access", "meter", "mobile-line"]
+    assert [specs.load(path).name for path in FILES] == ["fibre-access", "fixed-access", "meter", "mobile-line"]
 
 
 @pytest.mark.parametrize(
