@@ -66,7 +66,7 @@ CASES: list[tuple[str, Build, type[TrunklineError], str, str]] = [
         lambda s, a: add("home-2000"),
         Invalid,
         "offering",
-        "unknown offering 'home-2000' (known: fibre-500, home-1000, home-500, meter, mobile)",
+        "unknown offering 'home-2000' (known: home-1000, home-500, meter, mobile)",
     ),
     ("a malformed number", lambda s, a: add("mobile", resources={"msisdn": "12ab"}), Invalid, "msisdn", "not valid"),
     ("a malformed SIM", lambda s, a: add("mobile", resources={"sim": "123"}), Invalid, "iccid", "not valid"),
