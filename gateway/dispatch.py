@@ -33,6 +33,7 @@ from oss.orders import events as order_events
 TABLE: tuple[tuple[type[Event], tuple[Handler, ...]], ...] = (
     # an order: held money opens the gate, the network's confirmation delivers it, the first invoice follows
     (ordering_events.ProductOrderAcknowledged, (payments.on_order,)),
+    (ordering_events.ProductOrderDue, (payments.on_order,)),
     (payment_events.PaymentAuthorised, (ordering.on_payment_authorised,)),
     (payment_events.PaymentDeclined, (ordering.on_payment_declined, payments.on_declined)),
     (

@@ -22,6 +22,17 @@ class ProductOrderAcknowledged(Event):
     gates: tuple[str, ...] = ()
 
 
+class ProductOrderDue(Event):
+    """The date of an order has come: `gates` names what it waits for still."""
+
+    order_id: ProductOrderId
+    account_id: AccountId
+    amount_minor: int
+    currency: str
+    method_id: str | None
+    gates: tuple[str, ...] = ()
+
+
 class ProductOrderStarted(Event):
     """Every gate is open: the network is being asked."""
 

@@ -53,6 +53,7 @@ class ProductOrder(Tenanted, Base):
     body_hash: Mapped[str]
     submitted_by: Mapped[str]
     submitted_at: Mapped[datetime]
+    start_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     reason: Mapped[str | None]
@@ -86,7 +87,10 @@ class ProductOrderItem(Tenanted, Base):
 
 
 class ProductOrderGate(Tenanted, Base):
-    """Something an order waits for before the network is asked; `deadline` is None once it was opened or closed."""
+    """Something an order waits for before the network is asked; `deadline` is None once it was opened or closed.
+
+    The `start` gate opens by itself at its deadline; any other that is shut then ends the order.
+    """
 
     __tablename__ = "product_order_gate"
     __table_args__ = (

@@ -11,6 +11,7 @@ from bss.catalog import service as catalog
 from bss.catalog.model import Offering
 from bss.customers import service as customers
 from bss.customers.model import BillingAccount
+from bss.ordering import starting
 from bss.ordering.estimate import Estimate, New, estimate
 from bss.ordering.machine import PRODUCT_ORDER
 from bss.ordering.model import Action, ProductOrder, ProductOrderItem
@@ -53,6 +54,7 @@ class Plan:
 
 def plan(work: Work, request: SubmitRequest) -> Plan:
     """Look everything up; changes nothing. Raises Invalid, NotFound or Conflict, which name field and fix."""
+    starting.check(request.start_at, work.now)
     account = customers.account(work, request.account_id)
     lines = tuple(_line(work, account, item) for item in request.items)
     _check_relations(work, account, lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -65,7 +66,8 @@ class ItemRequest(_Part):
 class SubmitRequest(_Part):
     """An order: what for whom, paid by which method (none: by invoice), under a key that makes it repeatable.
 
-    `plan` is the checksum of the plan that it follows; without one it takes what it finds.
+    It begins at `start_at`, at once unless told. `plan` is the checksum of the plan that it follows; without one it
+    takes what it finds.
     """
 
     account_id: AccountId
@@ -73,6 +75,7 @@ class SubmitRequest(_Part):
     method_id: str | None = Field(default=None, pattern=r"^[a-z]{2,8}_[0-9A-Z]{13}$")
     key: str = Field(min_length=1, max_length=KEY_LENGTH, pattern=r"^[\x21-\x7e]+$")
     atomic: bool = Field(default=True, strict=True)
+    start_at: datetime | None = None
     plan: str | None = Field(default=None, pattern=rf"^[0-9a-f]{{{CHECKSUM_LENGTH}}}$")
 
     @model_validator(mode="after")

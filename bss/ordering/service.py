@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bss.catalog import service as catalog
 from bss.catalog.model import Price
 from bss.customers.model import AccountId
-from bss.ordering import ending, holding, planning, store
+from bss.ordering import ending, holding, planning, starting, store
 from bss.ordering.events import (
     ProductOrderAcknowledged,
     ProductOrderHeld,
@@ -96,10 +97,13 @@ def submit(work: Work, request: SubmitRequest) -> ProductOrder:
         body_hash=request.body_hash(),
         submitted_by=work.actor.name,
         submitted_at=work.now,
+        start_at=request.start_at,
     )
     work.session.add(order)
     work.session.add_all(planning.reserve(work, order, plan, held=held))
-    gated = (PAYMENT,) if plan.gated else ()
+    starting.keep(work, order)
+    dated = (starting.START,) if request.start_at is not None else ()
+    gated = (*dated, *((PAYMENT,) if plan.gated else ()))
     work.emit(
         ProductOrderAcknowledged(
             order_id=order.id,
@@ -107,12 +111,12 @@ def submit(work: Work, request: SubmitRequest) -> ProductOrder:
             amount_minor=order.amount_minor,
             currency=order.currency,
             method_id=order.method_id,
-            gates=gated,
+            gates=dated or gated,
         )
     )
     work.audit("order.submitted", order.id, {"items": len(plan.lines), "amount": str(plan.owed), "gates": gated})
     if gated:
-        _wait(work, order)
+        _wait(work, order, gated)
     else:
         _begin(work, order)
     return order
@@ -133,12 +137,14 @@ def _repeated(known: ProductOrder, request: SubmitRequest) -> ProductOrder:
     return known
 
 
-def _wait(work: Work, order: ProductOrder) -> None:
+def _wait(work: Work, order: ProductOrder, gates: Sequence[str]) -> None:
     order.state = PRODUCT_ORDER.after(order.state, M.WAIT)
     for item in store.items(work, order.id):
         item.state = PRODUCT_ORDER.after(item.state, M.WAIT)
-    deadline = work.now + RESERVATION
-    work.session.add(ProductOrderGate(tenant=work.tenant, order_id=order.id, name=PAYMENT, deadline=deadline))
+    for name in gates:
+        later = order.start_at if name == starting.START else None
+        deadline = later if order.start_at is not None else work.now + RESERVATION
+        work.session.add(ProductOrderGate(tenant=work.tenant, order_id=order.id, name=name, deadline=deadline))
 
 
 # ---- gates
@@ -179,12 +185,28 @@ def cancel(work: Work, order_id: ProductOrderId, *, reason: str) -> ProductOrder
 
 
 def expire(work: Work, order_id: ProductOrderId) -> bool:
-    """Cancel an order whose gate stayed shut past its deadline; False when it is not so."""
+    """Let a dated order begin; cancel one whose gate stayed shut past its deadline; False when it is not so."""
     order = ending.locked(work, order_id)
     late = [row for row in store.gates(work, order_id) if row.deadline is not None and row.deadline <= work.now]
-    if late:
+    if late and late[0].name == starting.START:
+        _start(work, order)
+    elif late:
         _cancel(work, order, reason=f"the {late[0].name} gate stayed shut until its deadline")
     return bool(late)
+
+
+def _start(work: Work, order: ProductOrder) -> None:
+    """Its date has come: it is paid for and begins, unless what it asks for can no longer be done."""
+    reason = starting.refused(work, order)
+    if reason is not None:
+        _cancel(work, order, reason=reason)
+        return
+    open_gate(work, order.id, starting.START)
+    shut = [row for row in store.gates(work, order.id) if row.opened_at is None]
+    for row in shut:
+        row.deadline = work.now + RESERVATION
+    if shut:
+        starting.ask_payment(work, order)
 
 
 def lost_reservation(work: Work, subscription_id: SubscriptionId) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bss.invoices.events import InvoiceIssued
 from bss.notices import service as notices
-from bss.ordering.events import ProductOrderAcknowledged, ProductOrderFailed
+from bss.ordering.events import ProductOrderAcknowledged, ProductOrderDue, ProductOrderFailed
 from bss.payments import service as payments
 from bss.payments.events import PaymentDeclined
 from bss.payments.model import PaymentMethodId
@@ -15,7 +15,7 @@ GATE = "payment"
 """The gate of an order that a hold opens."""
 
 
-def on_order(work: Work, event: ProductOrderAcknowledged) -> None:
+def on_order(work: Work, event: ProductOrderAcknowledged | ProductOrderDue) -> None:
     """An order waits at its payment gate: hold its amount on the method it named, once."""
     asked = payments.of_order(work, str(event.order_id))
     if GATE in event.gates and event.method_id is not None and not asked:

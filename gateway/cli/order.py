@@ -21,6 +21,7 @@ Changed = Annotated[
     list[str] | None, typer.Option("--change", metavar="SUB=OFFERING", help="a line to move to another offering")
 ]
 Ended = Annotated[list[str] | None, typer.Option("--end", metavar="SUB", help="a line to end; may be repeated")]
+Start = Annotated[str | None, typer.Option("--start-at", help="RFC 3339 instant at which it begins; now unless told")]
 Within = Annotated[float, typer.Option(help="seconds to wait for its end")]
 Waited = Annotated[float | None, typer.Option("--wait", help="seconds to wait for its end; not at all unless told")]
 
@@ -37,6 +38,7 @@ def submit(
     plan: Annotated[
         str | None, typer.Option("--plan", help="a plan's checksum: exactly as planned, or refused if it is stale")
     ] = None,
+    start_at: Start = None,
     wait: Waited = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -45,6 +47,7 @@ def submit(
     async def submitted() -> Any:
         document = data(file) if file is not None else {}
         document = {**document, **_options(account, _items(offering, change, end), method, key), "plan": plan}
+        document |= {} if start_at is None else {"start_at": start_at}
         document["key"] = repeatable(document.get("key"))
         async with office.office(moving=wait is not None) as doer:
             given: Any = await office.done(doer, "order.submit", document)
@@ -64,6 +67,7 @@ def plan(
     change: Changed = None,
     end: Ended = None,
     method: Annotated[str | None, typer.Option(help="the payment method (pmt_...); by invoice unless told")] = None,
+    start_at: Start = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what an order would do, and send nothing: commands, what it holds, its first invoice, its undo."""
@@ -71,6 +75,7 @@ def plan(
     async def planned() -> Any:
         document = data(file) if file is not None else {}
         document = {**document, **_options(account, _items(offering, change, end), method, None)}
+        document |= {} if start_at is None else {"start_at": start_at}
         async with office.office() as doer:
             return await office.done(doer, "order.plan", document)
 

@@ -30,12 +30,16 @@ from oss.specs.tasks import TaskKind
 
 
 class OrderAsked(Asks):
-    """What is ordered for an account; the same key with the same body is the same order; `plan` is its checksum."""
+    """What is ordered for an account; the same key with the same body is the same order; `plan` is its checksum.
+
+    It begins at `start_at`, at once unless told.
+    """
 
     account_id: AccountId
     items: list[dict[str, Any]] = Field(min_length=1, max_length=requests.ITEMS)
     method_id: str | None = None
     atomic: bool = True
+    start_at: datetime | None = None
     plan: str | None = None
     key: str
 
@@ -116,6 +120,7 @@ class OrderGiven(Gives):
     currency: str | None = None
     method_id: str | None = None
     submitted_at: datetime
+    start_at: datetime | None = None
     ended_at: datetime | None
     reason: str | None
     items: list[ItemGiven] = Field(default_factory=list)
@@ -250,6 +255,7 @@ def _product(work: Work, row: ProductOrder) -> OrderGiven:
         currency=row.currency,
         method_id=row.method_id,
         submitted_at=row.submitted_at,
+        start_at=row.start_at,
         ended_at=row.ended_at,
         reason=row.reason,
         items=[ItemGiven.model_validate(item) for item in ordering.items(work, row.id)],

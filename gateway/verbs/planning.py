@@ -47,6 +47,7 @@ class PlanAsked(Asks):
     items: list[dict[str, Any]] = Field(min_length=1, max_length=requests.ITEMS)
     method_id: str | None = None
     atomic: bool = True
+    start_at: datetime | None = None
     key: str | None = None
 
 

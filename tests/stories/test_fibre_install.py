@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from bss.catalog import service as catalog
+from gateway import seed
 from gateway.demo.town import Town
 from kernel.errors import Forbidden
 from kernel.work import Actor
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.slow
 PLANNER = Actor("planning:ines", frozenset({"operator"}))
 TECHNICIAN = Actor("field:omar", frozenset({"technician"}))
 CALENDAR = Actor("system:calendar", frozenset({"partner"}))
+CATALOG = seed.CONFIG / "catalog" / "fibre.yaml"
 SECOND = "2"
 """The port of the order: the plan that was looked at before holds the first for its quarter of an hour."""
 FIBRE = {"action": "add", "offering": "fibre-500"}
@@ -27,6 +30,7 @@ FIBRE = {"action": "add", "offering": "fibre-500"}
 async def test_approval_appointment_and_visit_stand_before_the_port(village: Town) -> None:
     town = village
     clerk, planner, technician = Shift(town), Shift(town, PLANNER), Shift(town, TECHNICIAN)
+    await town.do(lambda work: catalog.apply(work, CATALOG))
     account, method, _ = await town.customer("Ada Berg")
     planned = await clerk.do("order.plan", account_id=str(account), items=[FIBRE], method_id=str(method))
     assert [step["words"][0] for step in planned["commands"] if not step["element"]][::3] == [
@@ -68,6 +72,7 @@ async def test_approval_appointment_and_visit_stand_before_the_port(village: Tow
 
 async def test_a_visit_that_nobody_makes_waits_for_a_person(village: Town) -> None:
     town, clerk = village, Shift(village)
+    await town.do(lambda work: catalog.apply(work, CATALOG))
     account, method, _ = await town.customer("Ben Arp")
     order_id = await town.order(account, [FIBRE], method_id=method, key="ben-1")
     await town.advance(town.clock.now() + timedelta(days=6))

@@ -43,6 +43,7 @@ def _product_order() -> None:
         sa.Column("body_hash", sa.Text(), nullable=False),
         sa.Column("submitted_by", sa.Text(), nullable=False),
         sa.Column("submitted_at", BIG, nullable=False),
+        sa.Column("start_at", BIG, nullable=True),
         sa.Column("started_at", BIG, nullable=True),
         sa.Column("ended_at", BIG, nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
