@@ -17,6 +17,7 @@ from bss.ordering import events as ordering_events
 from bss.ordering import handlers as ordering
 from bss.ordering import holding
 from bss.ordering import service as product_orders
+from bss.ordering.bulk import stepping as bulk
 from bss.payments import events as payment_events
 from bss.payments import handlers as payments
 from bss.subscriptions import events as subscription_events
@@ -70,6 +71,7 @@ TIMERS: tuple[Timer, ...] = (
     Timer("jeopardy", deadlines.due, deadlines.next_due, deadlines.look),
     Timer("ordering", product_orders.due, product_orders.next_due, product_orders.expire),
     Timer("plans", holding.due, holding.next_due, holding.let_go),
+    Timer("bulk", bulk.due, bulk.next_due, bulk.step),
     Timer("usage", usage.due, usage.next_due, usage.renew),
     Timer("billing", bills.due, bills.next_due, bills.bill),
     Timer("overdue", debts.due, debts.next_due, debts.fall_overdue),

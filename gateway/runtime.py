@@ -92,8 +92,8 @@ class Runtime:
 
     async def _tick_for_ever(self) -> None:
         while not self._stopping.is_set():
-            if not isinstance(self.gateway.clock, VirtualClock):
-                await self.ticker.tick()
+            if not isinstance(self.gateway.clock, VirtualClock) and await self.ticker.tick():
+                continue  # what was done may be due again at once: the next rows of a bulk job
             try:
                 async with asyncio.timeout(self._poll_s):
                     await self._stopping.wait()

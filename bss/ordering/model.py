@@ -15,7 +15,7 @@ from bss.subscriptions.model import SubscriptionId
 from kernel.ids import Id
 from kernel.tables import Base, Tenanted
 from oss.inventory.model import ServiceId
-from oss.orders.model import OnError, OrderId
+from oss.orders.model import OnError, OrderId, Priority
 
 
 class ProductOrderId(Id, prefix="por"):
@@ -49,6 +49,7 @@ class ProductOrder(Tenanted, Base):
     method_id: Mapped[str | None]
     amount_minor: Mapped[int]
     currency: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=Priority.INTERACTIVE)
     key: Mapped[str]
     body_hash: Mapped[str]
     submitted_by: Mapped[str]

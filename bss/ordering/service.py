@@ -36,7 +36,7 @@ from oss.orders.events import (
     ServiceOrderPartial,
     ServiceOrderReleased,
 )
-from oss.orders.model import GroupId, OrderId
+from oss.orders.model import GroupId, OrderId, Priority
 
 PAYMENT = "payment"
 """The gate that opens when the amount is held on the customer's method."""
@@ -72,7 +72,7 @@ def of_account(work: Work, account_id: AccountId, *, limit: int = PAGE) -> list[
 # ---- submitting
 
 
-def submit(work: Work, request: SubmitRequest) -> ProductOrder:
+def submit(work: Work, request: SubmitRequest, *, priority: Priority = Priority.INTERACTIVE) -> ProductOrder:
     """Accept an order: freeze its prices, reserve all it needs, and wait at its gates or begin.
 
     The same key with the same body answers with the same order; one that names its plan uses what was held for it.
@@ -93,6 +93,7 @@ def submit(work: Work, request: SubmitRequest) -> ProductOrder:
         method_id=request.method_id,
         amount_minor=plan.owed.minor,
         currency=plan.owed.currency,
+        priority=priority,
         key=request.key,
         body_hash=request.body_hash(),
         submitted_by=work.actor.name,
@@ -277,6 +278,7 @@ def _deliver(work: Work, order: ProductOrder, item: ProductOrderItem, *, group: 
             group=group,
             on_error=item.on_error,
             order_id=item.service_order_id,
+            priority=Priority(order.priority),
         )
     _, order_id = subscriptions.create(
         work,
@@ -290,6 +292,7 @@ def _deliver(work: Work, order: ProductOrder, item: ProductOrderItem, *, group: 
         group=group,
         on_error=item.on_error,
         order_id=item.service_order_id,
+        priority=Priority(order.priority),
     )
     return order_id
 

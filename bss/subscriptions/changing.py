@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
+from bss.catalog import service as catalog
 from bss.catalog.model import Offering, Price
 from bss.customers import service as customers
 from bss.subscriptions import phases as price_phases
@@ -16,7 +17,8 @@ from kernel.errors import Conflict, Invalid
 from kernel.time import day_anchor, local_date
 from kernel.work import Work
 from oss.inventory import service as inventory
-from oss.orders.model import OrderId
+from oss.orders import service as orders
+from oss.orders.model import OnError, OrderId, Priority, Verb
 from oss.orders.service import Placed
 from oss.specs.compose import Intent
 
@@ -36,6 +38,32 @@ def check(work: Work, subscription: Subscription, wanted: Offering) -> None:
     if wanted.specification != spec:
         message = f"{wanted.code} is a {wanted.specification}, the line is a {spec}"
         raise Invalid(message, field="offering", fix="order it as a new line and end this one")
+
+
+def reshape(
+    work: Work, subscription: Subscription, *, profile: Mapping[str, str], parent: str, priority: Priority
+) -> OrderId:
+    """Want other characteristics of a line under the offering it has. Raises Invalid for what that offering fixes."""
+    if subscription.state is not SubscriptionState.ACTIVE or store.changes(work, subscription.id):
+        message = f"{subscription.id} is {subscription.state}, or being changed"
+        raise Conflict(message, field="subscription_id", fix="only an active line is changed")
+    fixed = catalog.offering(work, subscription.offering, subscription.offering_hash).characteristics
+    for name in profile:
+        if name in fixed:
+            message = f"{subscription.offering} fixes it at {fixed[name]}"
+            raise Invalid(message, field=f"profile.{name}", fix="change the offering instead")
+    service = inventory.get(work, subscription.service_id)
+    inventory.reshape(work, service.id, profile={**service.profile, **profile})
+    intent = inventory.intent(work, service.id)
+    return orders.place(
+        work,
+        service.id,
+        intent=intent,
+        verb=Verb.MODIFY,
+        priority=priority,
+        on_error=OnError.ROLLBACK,
+        parent=parent,
+    ).order_id
 
 
 def record(work: Work, subscription: Subscription, wanted: Offering, *, placed: Placed) -> PhaseChange:

@@ -117,6 +117,7 @@ def create(
     group: GroupId | None = None,
     on_error: OnError = OnError.ROLLBACK,
     order_id: OrderId | None = None,
+    priority: Priority = Priority.INTERACTIVE,
 ) -> tuple[Subscription, OrderId]:
     """A subscription to a reserved service, its prices as sold (the offering's unless told), and the order for it."""
     account = customers.account(work, account_id)
@@ -151,7 +152,7 @@ def create(
         service_id,
         intent=inventory.intent(work, service_id),
         verb=Verb.ADD,
-        priority=Priority.INTERACTIVE,
+        priority=priority,
         on_error=on_error,
         group=group,
         parent=order_ref,
@@ -253,6 +254,7 @@ def change(
     group: GroupId | None = None,
     on_error: OnError = OnError.ROLLBACK,
     order_id: OrderId | None = None,
+    priority: Priority = Priority.INTERACTIVE,
 ) -> OrderId:
     """Move the line to another offering of its kind; prices follow on the local day the network confirms it."""
     subscription = _locked(work, subscription_id)
@@ -265,7 +267,7 @@ def change(
         service.id,
         intent=inventory.intent(work, service.id),
         verb=Verb.MODIFY,
-        priority=Priority.INTERACTIVE,
+        priority=priority,
         on_error=on_error,
         group=group,
         parent=parent or str(subscription_id),
@@ -393,7 +395,6 @@ def _locked(work: Work, subscription_id: SubscriptionId) -> Subscription:
 
 def _found(subscription: Subscription | None, subscription_id: SubscriptionId) -> Subscription:
     if subscription is None:
-        raise NotFound(
-            f"no subscription {subscription_id}", field="subscription_id", fix="see trunkline subscription list"
-        )
+        fix = "see trunkline subscription list"
+        raise NotFound(f"no subscription {subscription_id}", field="subscription_id", fix=fix)
     return subscription

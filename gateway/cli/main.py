@@ -7,6 +7,7 @@ import typer
 from gateway.cli import (
     account,
     approval,
+    bulk,
     customer,
     db,
     demo,
@@ -57,6 +58,7 @@ for name, noun in (
     ("line", line.app),
     ("task", task.app),
     ("approval", approval.app),
+    ("bulk", bulk.app),
     ("usage", usage.app),
     ("invoice", invoice.app),
     ("payment-method", payment.methods),

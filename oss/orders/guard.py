@@ -107,6 +107,12 @@ def radius(work: Work) -> Radius:
     return Radius(int(found or 0), _lines(work), usual(_history(work)))
 
 
+def known_radius(work: Work) -> Radius:
+    """The same with lines and the usual number as they were counted at most an hour ago."""
+    found = rows.fetch(work, _SUM, (int(work.tenant), work.micros // HOUR - HOURS))[0][0]
+    return _radius(work, int(found or 0))
+
+
 def _radius(work: Work, cuts: int) -> Radius:
     work.flush()
     known = work.session.get(CutRadius, work.tenant)

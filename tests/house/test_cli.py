@@ -27,6 +27,7 @@ RUNNING = {"demo", "serve", "worker", "sim up"}
 ORDER, ACCOUNT = "por_0000000000000", "acc_0000000000000"
 SUBSCRIPTION, INVOICE = "sub_0000000000000", "inv_0000000000000"
 TASK = "tsk_0000000000000"
+JOB = "blk_0000000000000"
 CASE, REQUEST = "dun_0000000000000", "rsq_0000000000000"
 WORDS: dict[str, tuple[str, ...]] = {
     "db upgrade": (),
@@ -129,6 +130,18 @@ WORDS: dict[str, tuple[str, ...]] = {
     "fallout skip": ("flt_0000000000000", "--reason", "dark"),
     "fallout undo": ("flt_0000000000000", "--reason", "wrong"),
     "fallout cancel": ("--element", "hlr-1", "--reason", "wrong"),
+    "bulk plan": ("nowhere.csv", "--verb", "lift"),
+    "bulk submit": ("nowhere.csv", "--verb", "lift"),
+    "bulk list": (),
+    "bulk show": (JOB,),
+    "bulk rows": (JOB,),
+    "bulk rejects": (JOB,),
+    "bulk watch": (JOB,),
+    "bulk approve": (JOB,),
+    "bulk pause": (JOB,),
+    "bulk continue": (JOB,),
+    "bulk abort": (JOB, "--reason", "wrong file"),
+    "bulk undo": (JOB,),
     "guard show": (),
     "guard held": (),
     "guard approve": ("sor_0000000000000",),

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from adapters.elements.memory import Fault, MemoryElement
+from bss.ordering.bulk import service as bulk
+from bss.ordering.bulk.model import BulkVerb
+from bss.subscriptions.model import SubscriptionId
 from bss.usage import service as usage
 from bss.usage.model import UsageEvent
 from gateway import attest, doctor
@@ -22,9 +25,10 @@ from gateway.network import Network
 from kernel.database import Database
 from kernel.errors import Invalid
 from kernel.time import VirtualClock
+from kernel.work import Work
 from oss.port import ElementSpec
 
-NAMED = frozenset(f"I{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 17, 18, 22))
+NAMED = frozenset(f"I{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 22))
 """The invariants that the first edition promises to look after."""
 LAST = at(7, 31)
 """When the house is looked at: the line has been cut for a debt since the day before."""
@@ -61,6 +65,15 @@ PLANTED: list[tuple[str, str, str]] = [
     ("I12", "DELETE FROM event WHERE kind LIKE 'ServiceOrder%'", "and no fact tells of it"),
     ("I14", "UPDATE service SET protected = 1", "a hard restriction for a debt on a protected line"),
     ("I14", "UPDATE dunning_act SET notice_id = NULL", "no letter 7 days before"),
+    ("I15", "UPDATE bulk_row SET state = 'acknowledged'", "says 0 acknowledged and has 1, 1 completed and has 0"),
+    ("I15", "DELETE FROM bulk_row", "took 1 rows in and has 0"),
+    (
+        "I15",
+        "UPDATE bulk_row SET service_order_id = (SELECT max(id) FROM service_order);"
+        " UPDATE service_order SET state = 'failed'",
+        "is completed and its order is failed",
+    ),
+    ("I15", "UPDATE bulk_row SET state = 'inProgress'", "is under way without an order"),
     (
         "I17",
         "UPDATE notice SET body = body || ' 4242 4242 4242 4242'",
@@ -94,6 +107,19 @@ async def _live(folder: Path) -> None:
         await _use(built)
         await built.sim.bank("PUT", f"/v1/control/tokens/{card}", {"mode": "decline"})
         await built.advance(LAST)
+        await _lift_in_bulk(built, (await built.lines(account))["mobile"].id)
+
+
+async def _lift_in_bulk(built: Town, line: SubscriptionId) -> None:
+    """A job of one row with nothing to do."""
+
+    def start(work: Work) -> None:
+        job = bulk.create(work, BulkVerb.LIFT, file="f.csv", defaults={})
+        assert bulk.load(work, job.id, [(2, {"subscription_id": str(line)})]) == []
+        bulk.start(work, job.id)
+
+    await built.do(start)
+    await built.advance(LAST)
 
 
 async def _use(built: Town) -> None:

@@ -39,6 +39,7 @@ def _product_order() -> None:
         sa.Column("method_id", sa.Text(), nullable=True),
         sa.Column("amount_minor", BIG, nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("priority", BIG, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("body_hash", sa.Text(), nullable=False),
         sa.Column("submitted_by", sa.Text(), nullable=False),

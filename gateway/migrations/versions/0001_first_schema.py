@@ -9,6 +9,7 @@ from gateway.migrations.first import (
     bss_ledger,
     bss_notices,
     bss_ordering,
+    bss_ordering_bulk,
     bss_payments,
     bss_subscriptions,
     bss_usage,
@@ -38,6 +39,7 @@ def upgrade() -> None:
     gateway_identity.create()
     kernel_audit.create()
     bss_customers.create()
+    bss_ordering_bulk.create()
     oss_orders.create()
     bss_dunning.create()
     kernel_events.create()
@@ -67,6 +69,7 @@ def downgrade() -> None:
     kernel_events.drop()
     bss_dunning.drop()
     oss_orders.drop()
+    bss_ordering_bulk.drop()
     bss_customers.drop()
     kernel_audit.drop()
     gateway_identity.drop()
