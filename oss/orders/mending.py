@@ -128,7 +128,7 @@ def _replan(
     after = prepare.targets(work, subject, intent)
     _check_unreached(before, after, tasks)
     shown = prepare.shown_by(work, subject.id, doubtful=tasks)
-    reach = prepare.reach(work, after, near={})
+    reach = prepare.reach(work, after)
     guarded = subject.protected and not prepare.approved(work, subject.id)
     waits, order_of = prepare.outside(work, subject, order.verb, intent)
     over = {task.said[0] for task in tasks if task.lane == NOBODY and task.state in (TaskState.DONE, TaskState.SKIPPED)}

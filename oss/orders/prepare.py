@@ -122,7 +122,7 @@ def plan(
         verb,
         wanted,
         shown=shown,
-        reach=reach(work, wanted, near=near or {}),
+        reach=reach(work, wanted, near=near),
         protected=guarded,
         outside=outside(work, subject, verb, intent),
     )
@@ -136,8 +136,9 @@ def outside(
     return composing.outside(spec, verb, intent.profile, subject.values) if spec.tasks else ([], {})
 
 
-def reach(work: Work, wanted: Sequence[Target], *, near: Mapping[str, Reach]) -> Mapping[str, Reach]:
+def reach(work: Work, wanted: Sequence[Target], *, near: Mapping[str, Reach] | None = None) -> Mapping[str, Reach]:
     """How each element is reached; those near are known already."""
+    near = near or {}
     names = sorted({t.element for t in wanted} - near.keys())
     if not names:
         return near
