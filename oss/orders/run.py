@@ -37,14 +37,16 @@ class Sent:
     lane: str
     command: Command
     read_only: bool
+    bulk: bool = False
 
 
 @dataclass(slots=True)
 class Turned:
-    """What a turn leaves: commands to speak, and lanes on which more is ready than there was room for."""
+    """What a turn leaves: commands to speak, lanes with more to do than room, and the tenant each lane served last."""
 
     sent: list[Sent] = field(default_factory=list)
     backlog: set[str] = field(default_factory=set)
+    served: dict[str, int] = field(default_factory=dict)
 
 
 def turn(
@@ -55,13 +57,17 @@ def turn(
     room: Mapping[str, int],
     policy: Policy,
     look: Collection[str] | None = None,
+    spare: Mapping[str, int] | None = None,
+    after: Mapping[str, int] | None = None,
 ) -> Turned:
     """Settle the answers and claim what fits into `room` ({leased lane: free slots}).
 
-    Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones.
+    Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones. Bulk
+    leaves `spare` of a lane's room; tenants take turns within a class, beginning behind the one that `after` names.
     """
     scratch = opened(work, now=now_micros(work))
     scratch.shut, scratch.stopped = store.shut(work, worker)
+    scratch.spare, scratch.after = spare or {}, after or {}
     scratch.lock(sorted({a.task[:2] for a in answers}))
     scratch.take(scratch.store.tasks(work, [a.task for a in answers]))
     for answer in answers:
@@ -111,7 +117,7 @@ def _claim(scratch: Scratch, *, worker: str, room: Mapping[str, int], look: Coll
 
 
 def _read_back(scratch: Scratch, left: dict[str, int], turned: Turned, policy: Policy) -> None:
-    lanes = [(lane, free, 0) for lane, free in left.items() if free > 0]
+    lanes = [(lane, free, 0, 0) for lane, free in left.items() if free > 0]
     for task in scratch.take(scratch.store.lost(scratch.unit, lanes, scratch.now)):
         if task.state is not TaskState.UNKNOWN or task.run_at > scratch.now:
             continue
@@ -134,14 +140,26 @@ def _send_ready(
 ) -> None:
     every = Priority.BULK + 1
     lanes = [
-        (lane, free, int(Priority.BULK) if free <= BULK_SPARES else every) for lane, free in left.items() if free > 0
+        (
+            lane,
+            free,
+            every if free > scratch.spare.get(lane, BULK_SPARES) else int(Priority.BULK),
+            scratch.after.get(lane, 0),
+        )
+        for lane, free in left.items()
+        if free > 0
     ]
     found = scratch.take(scratch.store.ready(scratch.unit, lanes, scratch.now))
     _look_twice(scratch, found)
     for task in found:
-        place = (task.lane, task.key)
-        if task.state is TaskState.READY and task.run_at <= scratch.now and place not in taken:
+        if left[task.lane] - _spared(scratch, task) <= 0:
+            turned.backlog.add(task.lane)
+        elif task.state is TaskState.READY and task.run_at <= scratch.now and (task.lane, task.key) not in taken:
             left[task.lane] -= _send(scratch, task, taken, turned, worker=worker, policy=policy)
+
+
+def _spared(scratch: Scratch, task: TaskRow) -> int:
+    return scratch.spare.get(task.lane, BULK_SPARES) if task.priority >= Priority.BULK else 0
 
 
 def _send_born(
@@ -160,8 +178,7 @@ def _send_born(
     _look_twice(scratch, newborn)
     flying = scratch.store.flying(scratch.unit, [(t.lane, t.key) for t in newborn]) | taken
     for task in newborn:
-        free = room[task.lane] - used.get(task.lane, 0) - (BULK_SPARES if task.priority >= Priority.BULK else 0)
-        if free <= 0:
+        if room[task.lane] - used.get(task.lane, 0) - _spared(scratch, task) <= 0:
             turned.backlog.add(task.lane)
         elif (task.lane, task.key) not in flying:
             flying.add((task.lane, task.key))
@@ -178,7 +195,9 @@ def _send(
     task.attempt, task.owner = task.attempt + 1, worker
     task.deadline_at = scratch.now + int((spoken.timeout_s + policy.horizon_s) * SECOND)
     taken.add((task.lane, task.key))
-    turned.sent.append(Sent(task.at, task.attempt, task.lane, spoken, read_only=False))
+    bulk = task.priority >= Priority.BULK
+    turned.sent.append(Sent(task.at, task.attempt, task.lane, spoken, read_only=False, bulk=bulk))
+    turned.served[task.lane] = task.tenant
     return 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -66,6 +66,10 @@ class Scratch:
     freed: set[Key] = field(default_factory=set)
     undoing: set[Key] = field(default_factory=set)
     partial: set[Key] = field(default_factory=set)
+    spare: Mapping[str, int] = field(default_factory=dict)
+    """What bulk leaves free of a lane's room."""
+    after: Mapping[str, int] = field(default_factory=dict)
+    """The tenant of each lane that was served last."""
     shut: frozenset[str] = frozenset()
     """Lanes that wait for the end of an incident: nothing is claimed on them and no attempt on them counts."""
     stopped: frozenset[int] = frozenset()

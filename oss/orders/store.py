@@ -17,8 +17,8 @@ from oss.orders.plan import Words, text_of, words_of
 
 Key = tuple[int, int]
 """(tenant, order id)"""
-Room = tuple[str, int, int]
-"""(lane, tasks at most, below which priority)"""
+Room = tuple[str, int, int, int]
+"""(lane, tasks at most, below which priority, behind which tenant the turn begins)"""
 TaskKey = tuple[int, int, int]
 """(tenant, order id, seq)"""
 
@@ -192,7 +192,10 @@ class Store(Protocol):
         ...
 
     def ready(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
-        """Ready tasks of those lanes whose time has come and whose key is free, best class first in each lane."""
+        """Ready tasks of those lanes whose time has come and whose key is free.
+
+        In each lane the best class comes first, in a class the tenants in turn, of a tenant the oldest.
+        """
         ...
 
     def lost(self, work: Unit, lanes: Sequence[Room], now: int) -> list[TaskRow]:
