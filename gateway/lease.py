@@ -27,6 +27,7 @@ class Lease:
 
     def __init__(self, database: Database, pulse: Pulse, *, label: str) -> None:
         self.lanes: set[str] = set()
+        self.paces: Mapping[str, lanes.Pace] = {}
         self.label = label
         self.draining = self.fenced = False
         self.heed: Callable[[set[str]], None] = lambda taken: None
@@ -78,7 +79,9 @@ class Lease:
         asked = self._pulse.seconds()  # before the database counts: what it waited must not lengthen the lease
         with self._door:
             name, busy = self.name, self.lanes | self._claimed | self._leaving
-        held, standing = self._database.run_system(lambda work: self._hold(work, name, busy))
+        held, standing, paces = self._database.run_system(lambda work: self._hold(work, name, busy))
+        if paces != self.paces:
+            self.paces = paces
         with self._door:
             taken, self.lanes = held - self.lanes, held
         self._asked, self.draining = asked, self.draining or standing.draining
@@ -90,11 +93,13 @@ class Lease:
         self.draining = True
         self.hurry()
 
-    def _hold(self, work: SystemWork, name: str, busy: set[str]) -> tuple[set[str], leases.Standing]:
+    def _hold(
+        self, work: SystemWork, name: str, busy: set[str]
+    ) -> tuple[set[str], leases.Standing, dict[str, lanes.Pace]]:
         held = lanes.hold(work, name, session=self._database.session, label=self.label, busy=busy)
         if self.draining:
             leases.drain(work, name)
-        return held, leases.standing(work, name)
+        return held, leases.standing(work, name), lanes.paces(work)
 
     def begin_anew(self) -> None:
         """Under another name: whatever the old one still had in hand is nobody's."""

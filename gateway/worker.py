@@ -14,6 +14,7 @@ from gateway import collector
 from gateway.breaker import Breakers
 from gateway.lease import Lease, default_label
 from gateway.network import Network
+from gateway.pace import Paces
 from kernel.bell import EVERYTHING
 from kernel.database import Database
 from kernel.errors import TrunklineError
@@ -61,6 +62,10 @@ class _Board:
     """A commit was not answered: what it wrote as sent may have landed, and nobody has spoken it."""
     hot: set[str] = field(default_factory=set)
     backlog: set[str] = field(default_factory=set)
+    spare: dict[str, int] = field(default_factory=dict)
+    """What bulk leaves of each lane's room in the next turn."""
+    served: dict[str, int] = field(default_factory=dict)
+    """The tenant that each lane served last."""
     unsaid: deque[engine.Sent] = field(default_factory=deque)
     speakers: set[asyncio.Task[None]] = field(default_factory=set)
     relief: bool = False
@@ -82,7 +87,8 @@ class Worker:
     ) -> None:
         self.tally = Tally()
         self._database, self._network = database, network
-        self._policy, self._slots, self._pulse = policy or Policy(), slots, pulse or SystemPulse()
+        self._policy, self._pulse = policy or Policy(), pulse or SystemPulse()
+        self._paces = Paces(self._pulse, slots=slots)
         self._board = _Board()
         self._breakers = Breakers(database, network, self._pulse)
         self.lease = Lease(database, self._pulse, label=label or default_label())
@@ -141,16 +147,19 @@ class Worker:
         room, look = self._room(batch)
         if batch or look:
             await self._turn(batch, room, look)
-        if not board.answers and not board.hot and not await self._woken():
-            board.hot |= self.lease.lanes
+        if not board.answers and not board.hot:
+            board.hot |= await self._woken()
 
-    async def _woken(self) -> bool:
+    async def _woken(self) -> set[str]:
+        """The lanes to be looked at when nobody woke us: all at the sweep, before that those with tokens again."""
+        backlog = self._board.backlog
+        paced_s = self._paces.empty_s(backlog) or SWEEP_S
         try:
-            async with asyncio.timeout(SWEEP_S):
+            async with asyncio.timeout(min(paced_s, SWEEP_S)):
                 await self._wake.wait()
         except TimeoutError:
-            return False
-        return True
+            return set(backlog) if paced_s < SWEEP_S else set(self.lease.lanes)
+        return set()
 
     def _room(self, batch: Sequence[Answer]) -> tuple[dict[str, int], set[str]]:
         """Free slots of every leased lane, and the lanes to be searched: hinted ones and those just landed on."""
@@ -165,7 +174,10 @@ class Worker:
             self._swept = self._pulse.seconds()
             board.hot |= leased
         look, board.hot = (board.hot | set(landing)) & open_lanes, set()
-        return {lane: self._slots - board.flying[lane] + landing[lane] for lane in open_lanes}, look
+        self._paces.told(self.lease.paces, leased)
+        room = {lane: self._paces.room(lane, board.flying[lane] - landing[lane]) for lane in open_lanes}
+        board.spare = {lane: spare for lane, (_, spare) in room.items()}
+        return {lane: free for lane, (free, _) in room.items()}, look
 
     async def _turn(self, batch: Sequence[Answer], room: dict[str, int], look: set[str]) -> None:
         try:
@@ -206,16 +218,26 @@ class Worker:
         self.tally.turns += 1
         self.tally.landed += len(batch)
         board.backlog = (board.backlog - look) | turned.backlog
+        board.served |= turned.served
         for sent in turned.sent:
             self._speak(sent)
 
     async def _land(self, batch: Sequence[Answer], room: dict[str, int], look: set[str]) -> None:
         """One turn; one that fails on its content is split until the bad order stands alone and is parked."""
-        name = self.lease.name
+        name, board = self.lease.name, self._board
         try:
             turned = await asyncio.wrap_future(
                 self._database.submit_system(
-                    lambda work: engine.turn(work, batch, worker=name, room=room, look=look, policy=self._policy)
+                    lambda work: engine.turn(
+                        work,
+                        batch,
+                        worker=name,
+                        room=room,
+                        look=look,
+                        policy=self._policy,
+                        spare=board.spare,
+                        after=board.served,
+                    )
                 )
             )
         except Fenced:
@@ -255,6 +277,7 @@ class Worker:
         board.flying[sent.lane] += 1
         board.lane_of[sent.task, sent.attempt] = sent.lane
         self.tally.sent += 1
+        self._paces.spend(sent.lane, bulk=sent.bulk)
         board.unsaid.append(sent)
         if not board.relief:
             self._call_speaker()

@@ -31,13 +31,18 @@ Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_./-]{0,127}$")]
 
 
 class ElementDocument(Frozen):
-    """One element of a file; `lane` is the owner of its sessions, by default itself."""
+    """One element of a file; `lane` is the owner of its sessions, by default itself.
+
+    `slots` and `per_s` are the commands that it bears at once and a second, whoever sends them.
+    """
 
     name: ElementName
     protocol: Annotated[str, Field(min_length=1)]
     lane: ElementName | None = None
     role: Annotated[str, Field(min_length=1)]
     dialect: str = ""
+    slots: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
+    per_s: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
     address: dict[str, StrictBool | StrictInt | StrictStr | None] = Field(default_factory=dict)
     credentials: dict[str, Reference] = Field(default_factory=dict)
 
@@ -75,6 +80,7 @@ def apply(work: Work | SystemWork, document: ElementDocument) -> Element:
     element.protocol, element.role = document.protocol, document.role
     element.lane = document.lane or document.name
     element.address, element.credentials = dict(document.address), dict(document.credentials)
+    element.slots, element.per_s = document.slots, document.per_s
     element.dialect, element.version = document.dialect, version.hash
     element.dialect_hash = dialect_hash
     work.session.flush()

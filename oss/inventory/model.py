@@ -220,7 +220,8 @@ class Binding(Base):
 class Element(Base):
     """A network element as applied: how it is reached, and the dialect it is spoken to in.
 
-    `credentials` are references into the secret store, `version` is the hash of the applied document.
+    `credentials` are references into the secret store, `version` is the hash of the applied document. `slots` and
+    `per_s` are the commands it bears at once and a second.
     """
 
     __tablename__ = "element"
@@ -231,6 +232,8 @@ class Element(Base):
     role: Mapped[str]
     address: Mapped[dict[str, Any]]
     credentials: Mapped[dict[str, Any]]
+    slots: Mapped[int | None]
+    per_s: Mapped[int | None]
     dialect: Mapped[str]
     dialect_hash: Mapped[str]
     state: Mapped[ElementState]

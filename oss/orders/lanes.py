@@ -26,6 +26,22 @@ SILENT_S = 6.0
 """A worker that could not renew for so long closes its sessions before another byte is written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What the elements of a lane bear: commands in flight at once, commands a second; None where they do not say."""
+
+    slots: int | None
+    per_s: int | None
+
+
+def paces(work: Unit) -> dict[str, Pace]:
+    """The lanes whose elements say what they bear; where several share a lane, the weakest counts."""
+    weakest = sa.select(Element.lane, sa.func.min(Element.slots), sa.func.min(Element.per_s))
+    limited = sa.or_(Element.slots.is_not(None), Element.per_s.is_not(None))
+    rows = work.connection.execute(weakest.where(limited).group_by(Element.lane))
+    return {lane: Pace(slots, per_s) for lane, slots, per_s in rows}
+
+
 def hold(
     work: SystemWork,
     worker: str,

@@ -149,7 +149,7 @@ class Task(Tenanted, Base):
 
     __tablename__ = "task"
     __table_args__ = (
-        Index("ix_task_ready", "lane", "priority", "run_at", sqlite_where=_READY, postgresql_where=_READY),
+        Index("ix_task_ready", "lane", "priority", "tenant", "run_at", sqlite_where=_READY, postgresql_where=_READY),
         Index("ix_task_flying", "lane", "key", unique=True, sqlite_where=_FLYING, postgresql_where=_FLYING),
         Index("ix_task_unknown", "lane", "run_at", sqlite_where=_LOST, postgresql_where=_LOST),
     )

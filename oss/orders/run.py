@@ -35,14 +35,16 @@ class Sent:
     lane: str
     command: Command
     read_only: bool
+    bulk: bool = False
 
 
 @dataclass(slots=True)
 class Turned:
-    """What a turn leaves: commands to speak, and lanes on which more is ready than there was room for."""
+    """What a turn leaves: commands to speak, lanes with more to do than room, and the tenant each lane served last."""
 
     sent: list[Sent] = field(default_factory=list)
     backlog: set[str] = field(default_factory=set)
+    served: dict[str, int] = field(default_factory=dict)
 
 
 def turn(
@@ -53,14 +55,18 @@ def turn(
     room: Mapping[str, int],
     policy: Policy,
     look: Collection[str] | None = None,
+    spare: Mapping[str, int] | None = None,
+    after: Mapping[str, int] | None = None,
 ) -> Turned:
     """Settle the answers and claim what fits into `room` ({leased lane: free slots}).
 
-    Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones.
+    Newborn tasks go to any lane of it; only the lanes of `look` (by default all) are searched for older ones. Bulk
+    leaves `spare` of a lane's room; tenants take turns within a class, beginning behind the one that `after` names.
     """
     begun = store.of(work).begin(work, worker, sorted({a.task[:2] for a in answers}), [a.task for a in answers])
     scratch = opened(work, now=begun.now)
     scratch.shut, scratch.stopped = begun.shut, begun.stopped
+    scratch.spare, scratch.after = spare or {}, after or {}
     scratch.orders = {order.key: order for order in begun.orders}
     scratch.take(begun.tasks)
     for answer in answers:
@@ -135,15 +141,14 @@ def _send_ready(
     found = scratch.take(ready)
     _look_twice(scratch, found)
     for task in found:
-        free = left[task.lane] - _spared(task)
-        if free <= 0:
+        if left[task.lane] - _spared(scratch, task) <= 0:
             turned.backlog.add(task.lane)
         elif task.state is TaskState.READY and task.run_at <= scratch.now and (task.lane, task.key) not in taken:
             left[task.lane] -= _send(scratch, task, taken, turned, worker=worker, policy=policy)
 
 
-def _spared(task: TaskRow) -> int:
-    return BULK_SPARES if task.priority >= Priority.BULK else 0
+def _spared(scratch: Scratch, task: TaskRow) -> int:
+    return scratch.spare.get(task.lane, BULK_SPARES) if task.priority >= Priority.BULK else 0
 
 
 def _send_born(
@@ -163,7 +168,7 @@ def _send_born(
     _look_twice(scratch, newborn)
     locked = flying | taken
     for task in newborn:
-        if room[task.lane] - used.get(task.lane, 0) - _spared(task) <= 0:
+        if room[task.lane] - used.get(task.lane, 0) - _spared(scratch, task) <= 0:
             turned.backlog.add(task.lane)
         elif (task.lane, task.key) not in locked:
             locked.add((task.lane, task.key))
@@ -180,7 +185,9 @@ def _send(
     task.attempt, task.owner = task.attempt + 1, worker
     task.deadline_at = scratch.now + int((spoken.timeout_s + policy.horizon_s) * SECOND)
     taken.add((task.lane, task.key))
-    turned.sent.append(Sent(task.at, task.attempt, task.lane, spoken, read_only=False))
+    bulk = task.priority >= Priority.BULK
+    turned.sent.append(Sent(task.at, task.attempt, task.lane, spoken, read_only=False, bulk=bulk))
+    turned.served[task.lane] = task.tenant
     return 1
 
 

@@ -68,6 +68,10 @@ class Scratch:
     freed: set[Key] = field(default_factory=set)
     undoing: set[Key] = field(default_factory=set)
     partial: set[Key] = field(default_factory=set)
+    spare: Mapping[str, int] = field(default_factory=dict)
+    """What bulk leaves free of a lane's room."""
+    after: Mapping[str, int] = field(default_factory=dict)
+    """The tenant of each lane that was served last."""
     shut: frozenset[str] = frozenset()
     """Lanes that wait for the end of an incident: nothing is claimed on them and no attempt on them counts."""
     stopped: frozenset[int] = frozenset()
@@ -208,7 +212,12 @@ class Scratch:
     def claim(self, left: Mapping[str, int], places: Sequence[tuple[str, str]]) -> Claim:
         """Write the older tasks, so that the keys they let go are found free, and look what may be spoken."""
         every, bulk = Priority.BULK + 1, int(Priority.BULK)
-        lanes = [(lane, free, bulk if free <= BULK_SPARES else every) for lane, free in left.items() if free > 0]
+        spare, after = self.spare, self.after
+        lanes = [
+            (lane, free, every if free > spare.get(lane, BULK_SPARES) else bulk, after.get(lane, 0))
+            for lane, free in left.items()
+            if free > 0
+        ]
         found = self.store.claim(self.unit, lanes, places, list(self.changed_tasks.values()), self.now)
         self.changed_tasks.clear()
         return found

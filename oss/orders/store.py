@@ -18,8 +18,8 @@ from oss.orders.plan import Words, text_of, words_of
 
 Key = tuple[int, int]
 """(tenant, order id)"""
-Room = tuple[str, int, int]
-"""(lane, tasks at most, below which priority)"""
+Room = tuple[str, int, int, int]
+"""(lane, tasks at most, below which priority, behind which tenant the turn begins)"""
 TaskKey = tuple[int, int, int]
 """(tenant, order id, seq)"""
 

@@ -29,6 +29,7 @@ _FLYING = ", ".join(f"'{s}'" for s in IN_FLIGHT)
 _OPEN = ", ".join(f"'{s}'" for s in OPEN_ORDERS)
 _ORDER = ", ".join(f"o.{c}" for c in ORDER_COLUMNS)
 _TASK = ", ".join(f"t.{c}" for c in TASK_COLUMNS)
+_CHOSEN = ", ".join(f"x.{c}" for c in TASK_COLUMNS)
 _KEYS = "unnest(%s::bigint[], %s::bigint[]) k(tenant, id)"
 _LOCK = (
     f"SELECT {_ORDER}, p.plan FROM {_KEYS} JOIN service_order o ON o.tenant = k.tenant AND o.id = k.id"
@@ -71,12 +72,25 @@ _WRITE_TASKS = (
     " k(state, run_at, attempt, failures, owner, command, deadline_at, settled_at, error, tenant, order_id, seq)"
     " WHERE t.tenant = k.tenant AND t.order_id = k.order_id AND t.seq = k.seq"
 )
-_LANES = "unnest(%s::text[], %s::bigint[], %s::bigint[]) k(lane, free, below) CROSS JOIN LATERAL"
+_LANES = "unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[]) k(lane, free, below, after) CROSS JOIN LATERAL"
+_QUEUED = f"t.lane = k.lane AND t.state = '{TaskState.READY}'"
+_QUEUES = (
+    f"(SELECT t.priority, t.tenant FROM task t WHERE {_QUEUED} AND t.priority < k.below"
+    " ORDER BY t.priority, t.tenant LIMIT 1) UNION ALL SELECT n.priority, n.tenant FROM queue q CROSS JOIN LATERAL"
+    f" (SELECT t.priority, t.tenant FROM task t WHERE {_QUEUED} AND t.priority < k.below"
+    " AND (t.priority, t.tenant) > (q.priority, q.tenant) ORDER BY t.priority, t.tenant LIMIT 1) n"
+)
+"""Class and tenant of every queue of a lane, each found by one step into the index, however long the queues are."""
+_NEXT = (
+    f"SELECT {_TASK} FROM task t WHERE {_QUEUED} AND t.priority = q.priority AND t.tenant = q.tenant"
+    " AND t.run_at <= %s AND NOT EXISTS (SELECT 1 FROM task f WHERE f.lane = t.lane AND f.key = t.key"
+    f" AND f.state IN ({_FLYING})) ORDER BY t.run_at LIMIT k.free FOR UPDATE OF t SKIP LOCKED"
+)
 _READY = (
-    f"SELECT x.* FROM {_LANES} (SELECT {_TASK} FROM task t WHERE t.lane = k.lane AND t.state = '{TaskState.READY}'"
-    " AND t.run_at <= %s AND t.priority < k.below AND NOT EXISTS (SELECT 1 FROM task f WHERE f.lane = t.lane"
-    f" AND f.key = t.key AND f.state IN ({_FLYING})) ORDER BY t.priority, t.run_at LIMIT k.free"
-    " FOR UPDATE OF t SKIP LOCKED) x"
+    f"SELECT {_CHOSEN} FROM {_LANES} (WITH RECURSIVE queue AS ({_QUEUES})"
+    " SELECT t.*, row_number() OVER (PARTITION BY t.priority, t.tenant ORDER BY t.run_at) AS nth"
+    f" FROM queue q CROSS JOIN LATERAL ({_NEXT}) t"
+    " ORDER BY t.priority, nth, t.tenant <= k.after, t.tenant LIMIT k.free) x"
 )
 _LOST = (
     f"SELECT x.* FROM {_LANES} (SELECT {_TASK} FROM task t WHERE t.lane = k.lane AND t.state = '{TaskState.UNKNOWN}'"
@@ -130,7 +144,7 @@ class PostgresStore:
         """One round trip; SKIP LOCKED, so that two workers never wait for each other."""
         self.write_tasks(work, changed)
         rows.settle(work)
-        room = [*_columns(lanes, 3), now]
+        room = [*_columns(lanes, 4), now]
         asked: list[tuple[str, Sequence[object]]] = [(_LOST, room), (_READY, room)] if lanes else []
         if places:
             asked.append((_IS_FLYING, _columns(places, 2)))

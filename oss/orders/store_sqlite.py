@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice, zip_longest
+from operator import itemgetter
 from typing import Any
 
 from kernel import rows
@@ -47,10 +49,15 @@ _WRITE_TASK = (
     "UPDATE task SET state = ?, run_at = ?, attempt = ?, failures = ?, owner = ?, command = ?, deadline_at = ?,"
     " settled_at = ?, error = ? WHERE tenant = ? AND order_id = ? AND seq = ?"
 )
+_QUEUE = (
+    f"SELECT t.priority, t.tenant FROM task t WHERE t.lane = ? AND t.state = '{TaskState.READY}' AND t.priority < ?"
+    " AND (t.priority, t.tenant) > (?, ?) ORDER BY t.priority, t.tenant LIMIT 1"
+)
+"""The next queue of a lane, found by one step into the index, however long the queues are."""
 _READY = (
-    f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state = '{TaskState.READY}' AND t.run_at <= ?"
-    " AND t.priority < ? AND NOT EXISTS (SELECT 1 FROM task f WHERE f.lane = t.lane AND f.key = t.key"
-    f" AND f.state IN ({_FLYING})) ORDER BY t.priority, t.run_at LIMIT ?"
+    f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state = '{TaskState.READY}' AND t.priority = ?"
+    " AND t.tenant = ? AND t.run_at <= ? AND NOT EXISTS (SELECT 1 FROM task f WHERE f.lane = t.lane AND f.key = t.key"
+    f" AND f.state IN ({_FLYING})) ORDER BY t.run_at LIMIT ?"
 )
 _LOST = (
     f"SELECT {_TASK} FROM task t WHERE t.lane = ? AND t.state = '{TaskState.UNKNOWN}' AND t.run_at <= ?"
@@ -89,8 +96,8 @@ class SqliteStore:
         self.write_tasks(work, changed)
         driver = rows.driver(work.connection)
         return Claim(
-            [task_from(row) for lane, limit, _ in lanes for row in driver.execute(_LOST, (lane, now, limit))],
-            [task_from(r) for lane, limit, below in lanes for r in driver.execute(_READY, (lane, now, below, limit))],
+            [task_from(row) for lane, limit, *_ in lanes for row in driver.execute(_LOST, (lane, now, limit))],
+            [task_from(row) for room in lanes for row in _in_turn(driver, room, now)],
             {place for place in places if driver.execute(_IS_FLYING, place).fetchone()},
         )
 
@@ -170,6 +177,27 @@ STORE = SqliteStore()
 def _driver(work: Unit) -> Any:
     rows.settle(work)
     return rows.driver(work.connection)
+
+
+def _in_turn(driver: Any, room: Room, now: int) -> list[Any]:
+    """Rows of one lane: class by class, in a class one of each tenant's queue after the other's."""
+    lane, free, below, after = room
+    found: list[Any] = []
+    for priority, queues in groupby(_queues(driver, lane, below), key=itemgetter(0)):
+        tenants = sorted((tenant <= after, tenant) for _, tenant in queues)
+        taken = [driver.execute(_READY, (lane, priority, t, now, free - len(found))).fetchall() for _, t in tenants]
+        turns = chain.from_iterable(zip_longest(*taken))
+        found += islice((row for row in turns if row is not None), free - len(found))
+        if len(found) >= free:
+            break
+    return found
+
+
+def _queues(driver: Any, lane: str, below: int) -> Iterator[tuple[int, int]]:
+    queue = driver.execute(_QUEUE, (lane, below, -1, -1)).fetchone()
+    while queue is not None:
+        yield queue
+        queue = driver.execute(_QUEUE, (lane, below, *queue)).fetchone()
 
 
 def _tasks(found: Iterable[Sequence[Any]]) -> list[TaskRow]:

@@ -148,6 +148,8 @@ def _element() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("credentials", sa.Text(), nullable=False),
+        sa.Column("slots", BIG, nullable=True),
+        sa.Column("per_s", BIG, nullable=True),
         sa.Column("dialect", sa.Text(), nullable=False),
         sa.Column("dialect_hash", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),

@@ -323,7 +323,7 @@ def _task_indexes() -> None:
     op.create_index(
         "ix_task_ready",
         "task",
-        ["lane", "priority", "run_at"],
+        ["lane", "priority", "tenant", "run_at"],
         unique=False,
         sqlite_where=sa.text("state = 'ready'"),
         postgresql_where=sa.text("state = 'ready'"),

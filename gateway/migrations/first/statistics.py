@@ -146,7 +146,7 @@ STATISTICS = (
     ("subscription", "uq_subscription_service", "1000000 100000 1"),
     ("task", "sqlite_autoindex_task_1", "1000000 100000 10 1"),
     ("task", "ix_task_flying", "10000 2000 1"),
-    ("task", "ix_task_ready", "10000 2000 400 5"),
+    ("task", "ix_task_ready", "10000 2000 400 8 5"),
     ("task", "ix_task_unknown", "10000 2000 5"),
     ("transcript", "sqlite_autoindex_transcript_1", "1000000 100000 10 5 1"),
     ("usage_batch", "sqlite_autoindex_usage_batch_1", "1000000 100000 1"),

@@ -86,6 +86,7 @@ class Engine:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
     monkeypatch.setattr(leases, "standing", lambda work, name: leases.Standing(False, lanes.RENEW_S))
+    monkeypatch.setattr(lanes, "paces", lambda work: {})
     monkeypatch.setattr(leases, "drain", lambda work, name: None)
     monkeypatch.setattr(engine, "reclaim", lambda work, **_: 0)
     for module, names in ((engine, ("turn", "park")), (lanes, ("hold", "release"))):

@@ -174,7 +174,7 @@ def test_the_claim_and_the_open_orders_are_served_by_their_partial_indexes(datab
 
     def plans(work: SystemWork) -> list[str]:
         asked = (
-            (store._READY, ("hlr", 0, 31, 5)),
+            (store._READY, ("hlr", 20, 1, 0, 5)),
             (store._LOST, ("hlr", 0, 5)),
             (store._IS_FLYING, ("hlr", "1")),
             (store._OPEN_OF, (1, 1)),
