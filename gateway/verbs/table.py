@@ -29,6 +29,7 @@ from gateway.verbs import (
     subscriptions,
     tasks,
     usage,
+    windows,
     workers,
 )
 from gateway.verbs.core import Verb
@@ -54,6 +55,7 @@ _MODULES = (
     alarms,
     calling_off,
     elements,
+    windows,
     dialects,
     doctor,
     workers,

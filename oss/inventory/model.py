@@ -237,6 +237,7 @@ class Element(Base):
     dialect: Mapped[str]
     dialect_hash: Mapped[str]
     state: Mapped[ElementState]
+    zone: Mapped[str] = mapped_column(default="UTC")
     version: Mapped[str]
 
 
