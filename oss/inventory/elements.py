@@ -46,7 +46,8 @@ Zone = Annotated[str, AfterValidator(_zone)]
 class ElementDocument(Frozen):
     """One element of a file; `lane` is the owner of its sessions, by default itself.
 
-    `slots` and `per_s` are the commands that it bears at once and a second, whoever sends them; `zone` is that of its windows.
+    `slots` and `per_s` are the commands that it bears at once and a second, whoever sends them; `zone` is that of its
+    windows.
     """
 
     name: ElementName

@@ -122,10 +122,8 @@ def test_what_restores_a_service_passes_when_the_window_says_so(town: Town) -> N
     assert town.hlr.states["subscriber", "001010000000001"]["bar"] == "all"
     at(town, until)
     town.settle()
-    assert {
-        row.state
-        for row in town.database.read(lambda w: views.of_service(w, service), tenant=OPERATOR, actor=CLERK).result()
-    } == {OrderState.COMPLETED}
+    rows = town.database.read(lambda w: views.of_service(w, service), tenant=OPERATOR, actor=CLERK).result()
+    assert {row.state for row in rows} == {OrderState.COMPLETED}
 
 
 def test_an_incident_that_ends_inside_a_window_leaves_it_shut(town: Town) -> None:
@@ -141,9 +139,8 @@ def test_an_incident_that_ends_inside_a_window_leaves_it_shut(town: Town) -> Non
 
 
 def test_hours_know_the_clock_change_and_the_week() -> None:
-    nights = Hours(
-        hours.days("sat-sun"), hours.clock("01:00", field="f"), hours.clock("04:00", field="f"), "Europe/Berlin"
-    )
+    start, end = hours.clock("01:00", field="from"), hours.clock("04:00", field="until")
+    nights = Hours(hours.days("sat-sun"), start, end, "Europe/Berlin")
     before = datetime(2026, 3, 28, 12, tzinfo=UTC)
     assert hours.turns(nights, before) == datetime(2026, 3, 29, 0, tzinfo=UTC)
     assert hours.turns(nights, datetime(2026, 3, 29, 0, tzinfo=UTC)) == datetime(2026, 3, 29, 2, tzinfo=UTC)
