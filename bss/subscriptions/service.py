@@ -10,7 +10,7 @@ from bss.catalog import service as catalog
 from bss.catalog.model import Offering, Price
 from bss.customers import service as customers
 from bss.customers.model import AccountId
-from bss.subscriptions import changing, free_days, store
+from bss.subscriptions import changing, free_days, revival, store, term
 from bss.subscriptions import phases as price_phases
 from bss.subscriptions.events import (
     SubscriptionAborted,
@@ -133,6 +133,7 @@ def create(
         zone=account.zone,
         currency=account.currency,
         quantity=quantity,
+        term_months=offering.term_months,
         ordered_at=work.now,
     )
     today = local_date(work.now, account.zone)
@@ -170,10 +171,10 @@ def activate(
     """The network confirmed it, without what is `missing`: its prices run from that local day; twice is once."""
     subscription = _locked(work, subscription_id)
     if subscription.activated_at is not None:
-        return subscription
+        return revival.revived(work, subscription, at, missing=missing)
     subscription.state = SUBSCRIPTION.after(subscription.state, M.ACTIVATE)
-    subscription.activated_at = at
-    on = local_date(at, subscription.zone)
+    on, subscription.activated_at = local_date(at, subscription.zone), at
+    subscription.term_until = term.end(on, subscription.term_months)
     price_phases.start(store.phases(work, [subscription_id]), confirmed_on=on, missing=missing)
     work.emit(SubscriptionActivated(subscription_id=subscription_id, account_id=subscription.account_id, at=at))
     work.audit("subscription.activated", subscription_id, {"at": at.isoformat(), "missing": sorted(missing)})
@@ -365,7 +366,7 @@ def throttle(work: Work, subscription_id: SubscriptionId, *, rate: str | None) -
     if inventory.get(work, subscription.service_id).throttle == rate:
         return None
     inventory.throttle(work, subscription.service_id, rate=rate)
-    return _place(work, subscription, verb=Verb.MODIFY, priority=Priority.INTERACTIVE)
+    return _place(work, subscription, verb=Verb.THROTTLE, priority=Priority.INTERACTIVE)
 
 
 def _place(work: Work, subscription: Subscription, *, verb: Verb, priority: Priority) -> OrderId:

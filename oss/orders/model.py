@@ -44,9 +44,14 @@ class Verb(StrEnum):
 
     ADD = "add"
     MODIFY = "modify"
+    THROTTLE = "throttle"
     RESTRICT = "restrict"
     LIFT = "lift"
     TERMINATE = "terminate"
+
+
+OVERLAYS = (Verb.RESTRICT, Verb.LIFT, Verb.THROTTLE)
+"""What lies over a line's shape: such an order changes none of it, and waits behind no held one."""
 
 
 class Priority(IntEnum):

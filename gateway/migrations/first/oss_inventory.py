@@ -262,6 +262,7 @@ def _service() -> None:
         sa.Column("terminated_at", BIG, nullable=True),
         sa.Column("values", sa.Text(), nullable=False),
         sa.Column("elements", sa.Text(), nullable=False),
+        sa.Column("moving", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_service")),
     )
 
