@@ -323,7 +323,7 @@ def failed(work: Work, event: ServiceOrderFailed | ServiceOrderCancelled) -> Non
     if item.state is S.PENDING_CANCELLATION:
         _called_off(work, item, event)
     elif item.action is Action.ADD:
-        subscriptions.abort(work, item.subscription_id, reason=event.reason)
+        second_thoughts.abort(work, item.subscription_id, reason=event.reason)
         ending.end_item(work, item, M.FAIL, reason=event.reason)
     elif item.action is Action.MODIFY:
         subscriptions.unchanged(work, item.subscription_id, order_id=event.order_id, failed=gone, reason=event.reason)

@@ -13,7 +13,6 @@ from bss.customers.model import AccountId
 from bss.subscriptions import changing, free_days, revival, store, term
 from bss.subscriptions import phases as price_phases
 from bss.subscriptions.events import (
-    SubscriptionAborted,
     SubscriptionActivated,
     SubscriptionCreated,
     SubscriptionTerminated,
@@ -31,7 +30,6 @@ from kernel.errors import Conflict, NotFound
 from kernel.time import day_anchor, local_date
 from kernel.work import Work
 from oss.inventory import service as inventory
-from oss.inventory.machine import ServiceState
 from oss.inventory.model import Restriction, RestrictionId, ServiceId
 from oss.orders import service as orders
 from oss.orders.model import GroupId, OnError, OrderId, Priority, Verb
@@ -178,21 +176,6 @@ def activate(
     price_phases.start(store.phases(work, [subscription_id]), confirmed_on=on, missing=missing)
     work.emit(SubscriptionActivated(subscription_id=subscription_id, account_id=subscription.account_id, at=at))
     work.audit("subscription.activated", subscription_id, {"at": at.isoformat(), "missing": sorted(missing)})
-    return subscription
-
-
-def abort(work: Work, subscription_id: SubscriptionId, *, reason: str) -> Subscription:
-    """The network could not bring it up and all was undone: nothing is charged, what it held goes back."""
-    subscription = _locked(work, subscription_id)
-    if subscription.state is S.ABORTED:
-        return subscription
-    subscription.state = SUBSCRIPTION.after(subscription.state, M.ABORT)
-    on = local_date(work.now, subscription.zone)
-    price_phases.end(store.phases(work, [subscription_id]), ends_on=on)
-    if inventory.get(work, subscription.service_id).state is ServiceState.RESERVED:
-        inventory.release(work, subscription.service_id)
-    work.emit(SubscriptionAborted(subscription_id=subscription_id, account_id=subscription.account_id, reason=reason))
-    work.audit("subscription.aborted", subscription_id, {"reason": reason})
     return subscription
 
 
