@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kernel.time import Pulse
 from oss.orders.lanes import Pace
-from oss.orders.run import BULK_SPARES
+from oss.orders.scratch import BULK_SPARES
 
 BURST_S = 0.5
 """A bucket holds what comes in so many seconds: twice the longest pause between two looks at a lane."""
