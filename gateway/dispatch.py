@@ -28,7 +28,7 @@ from gateway.due import Timer
 from kernel.events import Event
 from oss.inventory import events as inventory_events
 from oss.inventory import service as inventory
-from oss.orders import deadlines, outside, waits
+from oss.orders import deadlines, outside, waits, windows
 from oss.orders import events as order_events
 
 TABLE: tuple[tuple[type[Event], tuple[Handler, ...]], ...] = (
@@ -67,6 +67,7 @@ TABLE: tuple[tuple[type[Event], tuple[Handler, ...]], ...] = (
 TIMERS: tuple[Timer, ...] = (
     Timer("inventory", inventory.due, inventory.next_due, inventory.lapse),
     Timer("tasks", waits.due, waits.next_due, outside.look),
+    Timer("windows", windows.due, windows.next_due, windows.turn),
     Timer("signals", waits.signals_due, waits.next_signal_due, waits.forget),
     Timer("jeopardy", deadlines.due, deadlines.next_due, deadlines.look),
     Timer("ordering", product_orders.due, product_orders.next_due, product_orders.expire),

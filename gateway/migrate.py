@@ -27,7 +27,7 @@ from kernel.errors import Conflict, Invalid, TrunklineError
 
 SCRIPTS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
-_MODELS = frozenset({"model", "tables", "audit", "events", "secrets", "versions", "waits"})
+_MODELS = frozenset({"model", "tables", "audit", "events", "secrets", "versions", "waits", "windows"})
 """Modules in which tables stand."""
 
 

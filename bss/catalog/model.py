@@ -160,6 +160,10 @@ class Price(Value):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+TERM_LIMIT = 120
+"""Months of one contract term at most: nobody binds a line for longer than ten years."""
+
+
 class Offering(Value):
     """Something a customer may order: a service specification with characteristics, and its prices."""
 
@@ -170,6 +174,9 @@ class Offering(Value):
     prices: tuple[Price, ...] = Field(min_length=1)
     requires: tuple[Code, ...] = ()
     excludes: tuple[Code, ...] = ()
+    term_months: int | None = Field(
+        default=None, ge=1, le=TERM_LIMIT, alias="termMonths", strict=True, description="None: bound to no term"
+    )
     hash: str = Field(default="", exclude=True)
 
     @model_validator(mode="after")

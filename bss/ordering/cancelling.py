@@ -8,7 +8,7 @@ from bss.ordering import ending, store
 from bss.ordering import service as ordering
 from bss.ordering.ending import M, S
 from bss.ordering.machine import PRODUCT_ORDER
-from bss.ordering.model import Action, ProductOrder, ProductOrderId, ProductOrderItem
+from bss.ordering.model import JOINED, ProductOrder, ProductOrderId, ProductOrderItem
 from kernel.errors import Conflict
 from kernel.work import Work
 from oss.orders import service as orders
@@ -38,8 +38,8 @@ def cancel_item(work: Work, service_order_id: OrderId, *, reason: str) -> None:
         return
     order = ending.locked(work, item.order_id)
     rows = store.items(work, order.id)
-    joined = order.atomic and item.action is not Action.DELETE
-    chosen = [row for row in rows if row.action is not Action.DELETE] if joined else [item]
+    joined = order.atomic and item.action in JOINED
+    chosen = [row for row in rows if row.action in JOINED] if joined else [item]
     _withdraw(work, order, chosen, reason=told)
 
 

@@ -43,7 +43,7 @@ def settle(
 
 def _outcome(work: Work, item: ProductOrderItem, *, completed: Verb | None) -> ProductOrderMove | None:
     if item.action is not Action.MODIFY:
-        return M.COMPLETE if completed is DELIVERS[item.action] else None
+        return M.COMPLETE if completed is not None and completed is DELIVERS.get(item.action) else None
     if item.service_order_id is None:
         return None
     change = subscriptions.change_of(work, item.subscription_id, item.service_order_id)
@@ -62,6 +62,7 @@ def end_item(work: Work, item: ProductOrderItem, move: ProductOrderMove, *, reas
     rows = store.items(work, order.id)
     if order.state not in MOVING or any(each.state in MOVING for each in rows):
         return
+    rows = [each for each in rows if each.action is not Action.NO_CHANGE] or rows
     done = [each for each in rows if each.state in (S.COMPLETED, S.PARTIAL)]
     whole = all(each.state is S.COMPLETED for each in rows)
     called_off = order.state is S.PENDING_CANCELLATION or all(each.state is S.CANCELLED for each in rows)
@@ -79,7 +80,7 @@ def end_item(work: Work, item: ProductOrderItem, move: ProductOrderMove, *, reas
         ProductOrderCompleted(
             order_id=order.id,
             account_id=order.account_id,
-            subscription_ids=tuple(each.subscription_id for each in done),
+            subscription_ids=tuple(each.subscription_id for each in done if each.action is not Action.NO_CHANGE),
             partial=order.state is S.PARTIAL,
         )
     )

@@ -32,6 +32,11 @@ class Action(StrEnum):
     ADD = "add"
     MODIFY = "modify"
     DELETE = "delete"
+    NO_CHANGE = "noChange"
+
+
+JOINED = (Action.ADD, Action.MODIFY)
+"""The items of an atomic order that complete, or are taken back, together."""
 
 
 class ProductOrder(Tenanted, Base):

@@ -20,7 +20,7 @@ from bss.subscriptions import changing
 from bss.subscriptions import service as subscriptions
 from bss.subscriptions.machine import LIVE, SUBSCRIPTION, SubscriptionMove
 from bss.subscriptions.model import Subscription, SubscriptionId
-from kernel.errors import Invalid, NotFound
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.money import Money
 from kernel.work import Work
 from oss.inventory import service as inventory
@@ -152,7 +152,13 @@ def _line(work: Work, account: BillingAccount, item: ItemRequest) -> Line:
         offering = _offering(work, account, item)
         changing.check(work, subscription, offering)
         return Line(item, offering, subscription)
-    SUBSCRIPTION.after(subscription.state, SubscriptionMove.TERMINATE)
+    if item.action is Action.DELETE:
+        SUBSCRIPTION.after(subscription.state, SubscriptionMove.TERMINATE)
+    elif subscription.state not in LIVE:
+        message = f"{subscription.id} is {subscription.state}"
+        raise Conflict(
+            message, field="subscription_id", fix="leave the item out: only a line that is can stay as it is"
+        )
     return Line(item, catalog.offering(work, subscription.offering, subscription.offering_hash), subscription)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bss.customers.model import AccountId
-from bss.ordering.model import Action
+from bss.ordering.model import JOINED, Action
 from bss.subscriptions.model import SubscriptionId
 from kernel import versions
 from kernel.errors import Invalid
@@ -34,7 +34,8 @@ class _Part(BaseModel):
 
 
 class ItemRequest(_Part):
-    """One line's part: a new one (add), another offering for one (modify), the end of one (delete).
+    """One line's part: a new one (add), another offering for one (modify), the end of one (delete), or
+    nothing (noChange: it is named for the whole's sake, and completes at once).
 
     `resources` names wanted pieces of the stock by alias (None lets one be chosen); `on_error` says what a failed step
     does: rollback takes the item back, hold waits for a person, partial goes on with what is on.
@@ -51,15 +52,16 @@ class ItemRequest(_Part):
 
     @model_validator(mode="after")
     def _fits_action(self) -> Self:
-        wants_offering, wants_subscription = self.action is not Action.DELETE, self.action is not Action.ADD
+        wants_offering, wants_subscription = self.action in JOINED, self.action is not Action.ADD
         if (self.offering is not None) != wants_offering:
             raise ValueError(f"{self.action} {'needs an' if wants_offering else 'takes no'} offering")
         if (self.subscription_id is not None) != wants_subscription:
             raise ValueError(f"{self.action} {'needs a' if wants_subscription else 'takes no'} subscription_id")
         if self.action is not Action.ADD and (self.resources or self.characteristics or self.quantity != 1):
             raise ValueError(f"{self.action} takes no resources, characteristics or quantity")
-        if self.action is Action.DELETE and self.on_error is not OnError.ROLLBACK:
-            raise ValueError("delete takes no on_error: an end that fails waits for a person")
+        if self.action not in JOINED and self.on_error is not OnError.ROLLBACK:
+            why = "an end that fails waits for a person" if self.action is Action.DELETE else "nothing of it can fail"
+            raise ValueError(f"{self.action} takes no on_error: {why}")
         return self
 
 
@@ -83,7 +85,7 @@ class SubmitRequest(_Part):
         named = [item.subscription_id for item in self.items if item.subscription_id is not None]
         if len(named) != len(set(named)):
             raise ValueError("two items are about the same subscription; order one after the other")
-        joined = [item for item in self.items if item.action is not Action.DELETE]
+        joined = [item for item in self.items if item.action in JOINED]
         if self.atomic and len(joined) > 1 and any(item.on_error is OnError.PARTIAL for item in joined):
             raise ValueError("an atomic order is whole or nothing: set atomic to false to take a part of an item")
         return self

@@ -15,7 +15,7 @@ from bss.ordering.events import (
     ProductOrderStarted,
 )
 from bss.ordering.machine import PRODUCT_ORDER, ProductOrderMove, ProductOrderState
-from bss.ordering.model import Action, ProductOrder, ProductOrderGate, ProductOrderId, ProductOrderItem
+from bss.ordering.model import JOINED, Action, ProductOrder, ProductOrderGate, ProductOrderId, ProductOrderItem
 from bss.ordering.request import SubmitRequest
 from bss.subscriptions import second_thoughts
 from bss.subscriptions import service as subscriptions
@@ -254,16 +254,21 @@ def _begin(work: Work, order: ProductOrder) -> None:
     order.state = PRODUCT_ORDER.after(order.state, M.START)
     order.started_at = work.now
     rows = store.items(work, order.id)
-    joined = [item for item in rows if item.action is not Action.DELETE]
+    joined = [item for item in rows if item.action in JOINED]
     group = orders.group(work, len(joined)) if order.atomic and len(joined) > 1 else None
     for item in rows:
         item.state = PRODUCT_ORDER.after(item.state, M.START)
         item.service_order_id = _deliver(work, order, item, group=group)
     work.emit(ProductOrderStarted(order_id=order.id, account_id=order.account_id))
     work.audit("order.started", order.id)
+    for item in rows:
+        if item.action is Action.NO_CHANGE:
+            ending.end_item(work, item, M.COMPLETE, reason=None)
 
 
-def _deliver(work: Work, order: ProductOrder, item: ProductOrderItem, *, group: GroupId | None) -> OrderId:
+def _deliver(work: Work, order: ProductOrder, item: ProductOrderItem, *, group: GroupId | None) -> OrderId | None:
+    if item.action is Action.NO_CHANGE:
+        return None
     if item.action is Action.DELETE:
         return subscriptions.terminate(
             work, item.subscription_id, cause="customer", parent=str(order.id), order_id=item.service_order_id
@@ -318,7 +323,7 @@ def failed(work: Work, event: ServiceOrderFailed | ServiceOrderCancelled) -> Non
     if item.state is S.PENDING_CANCELLATION:
         _called_off(work, item, event)
     elif item.action is Action.ADD:
-        subscriptions.abort(work, item.subscription_id, reason=event.reason)
+        second_thoughts.abort(work, item.subscription_id, reason=event.reason)
         ending.end_item(work, item, M.FAIL, reason=event.reason)
     elif item.action is Action.MODIFY:
         subscriptions.unchanged(work, item.subscription_id, order_id=event.order_id, failed=gone, reason=event.reason)

@@ -58,6 +58,14 @@ class SubscriptionReinstated(Event):
     account_id: AccountId
 
 
+class SubscriptionRenewed(Event):
+    """It is bound for another term: until that local day, which is the first free one."""
+
+    subscription_id: SubscriptionId
+    account_id: AccountId
+    term_until: date
+
+
 class SubscriptionTerminated(Event):
     """The network has confirmed its end; it is charged until `ends_on`, which is the first free local day."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bss.subscriptions import second_thoughts
+from bss.subscriptions import revival, second_thoughts
 from bss.subscriptions import service as subscriptions
 from bss.subscriptions.model import Subscription
 from kernel.work import Work
@@ -41,7 +41,7 @@ def on_service_order_partial(work: Work, event: ServiceOrderPartial) -> None:
 def on_service_order_failed(work: Work, event: ServiceOrderFailed | ServiceOrderCancelled) -> None:
     """A change that the network could not make is dropped, an end that was taken back is none.
 
-    An activation's failure is ordering's to settle.
+    An activation's failure is ordering's to settle, unless the line had ended and was to come back.
     """
     subscription = _owner(work, event.service_id)
     if subscription is not None and event.verb is Verb.MODIFY:
@@ -49,6 +49,8 @@ def on_service_order_failed(work: Work, event: ServiceOrderFailed | ServiceOrder
         subscriptions.unchanged(work, subscription.id, order_id=event.order_id, failed=failed, reason=event.reason)
     if subscription is not None and event.verb is Verb.TERMINATE:
         second_thoughts.reinstate(work, subscription.id)
+    if subscription is not None and event.verb is Verb.ADD:
+        revival.lost(work, subscription.id)
 
 
 def on_restriction_lapsed(work: Work, event: RestrictionLapsed) -> None:

@@ -29,6 +29,7 @@ class SubscriptionMove(StrEnum):
     TERMINATE = "terminate"
     END = "end"
     REINSTATE = "reinstate"
+    REVIVE = "revive"
 
 
 S, M = SubscriptionState, SubscriptionMove
@@ -45,10 +46,12 @@ SUBSCRIPTION = Machine(
         (S.ACTIVE, M.TERMINATE): S.PENDING_TERMINATE,
         (S.PENDING_TERMINATE, M.END): S.TERMINATED,
         (S.PENDING_TERMINATE, M.REINSTATE): S.ACTIVE,
+        (S.TERMINATED, M.REVIVE): S.PENDING_ACTIVE,
+        (S.PENDING_ACTIVE, M.END): S.TERMINATED,
     },
     meanings={
         S.CREATED: "It is agreed; the network has not been asked yet.",
-        S.PENDING_ACTIVE: "The network is being asked to bring it up; nothing is charged.",
+        S.PENDING_ACTIVE: "The network is being asked to bring it up, or up again; nothing is charged.",
         S.ACTIVE: "The network has confirmed it; it is charged by its phases.",
         S.PENDING_TERMINATE: "Its end is decided; the network is being asked to take it down.",
         S.TERMINATED: "The network has confirmed its end; only its last invoice is still to come.",

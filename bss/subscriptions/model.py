@@ -66,7 +66,8 @@ class Cause(StrEnum):
 class Subscription(Tenanted, Base):
     """One offering an account has; `zone` is the account's at the time it was ordered and dates its days.
 
-    `ends_on` is the first local day the customer no longer wants it, decided by whoever terminates it; `missing` names
+    `ends_on` is the first local day the customer no longer wants it, decided by whoever terminates it; `term_until` is
+    the first one on which it is bound no more (None: never was); `missing` names
     the components that the network could not bring up: what pays for them waits.
     """
 
@@ -86,6 +87,8 @@ class Subscription(Tenanted, Base):
     currency: Mapped[str]
     quantity: Mapped[int]
     missing: Mapped[str | None]
+    term_months: Mapped[int | None]
+    term_until: Mapped[date | None]
     ordered_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
     ends_on: Mapped[date | None]

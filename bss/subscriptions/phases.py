@@ -109,9 +109,14 @@ def reopen(phases: Iterable[PricePhase], *, ended_on: date) -> None:
     for phase in sorted(phases, key=lambda each: (each.from_date, each.id)):
         last[phase.component] = phase
     for phase in last.values():
-        day = ended_on + timedelta(days=1) if phase.kind is PriceKind.USAGE else ended_on
-        if phase.until_date == max(day, phase.from_date):
+        if ended_with(phase, ended_on=ended_on):
             phase.until_date = None
+
+
+def ended_with(phase: PricePhase, *, ended_on: date) -> bool:
+    """Whether a phase lasted until the end of its line, and was not switched before."""
+    day = ended_on + timedelta(days=1) if phase.kind is PriceKind.USAGE else ended_on
+    return phase.until_date == max(day, phase.from_date)
 
 
 def chargeables(

@@ -20,6 +20,21 @@ from oss.orders.model import OrderId
 S, M = SubscriptionState, SubscriptionMove
 
 
+def abort(work: Work, subscription_id: SubscriptionId, *, reason: str) -> Subscription:
+    """The network could not bring it up and all was undone: nothing is charged, what it held goes back."""
+    subscription = _locked(work, subscription_id)
+    if subscription.state is S.ABORTED:
+        return subscription
+    subscription.state = SUBSCRIPTION.after(subscription.state, M.ABORT)
+    on = local_date(work.now, subscription.zone)
+    price_phases.end(store.phases(work, [subscription_id]), ends_on=on)
+    if inventory.get(work, subscription.service_id).state is ServiceState.RESERVED:
+        inventory.release(work, subscription.service_id)
+    work.emit(SubscriptionAborted(subscription_id=subscription_id, account_id=subscription.account_id, reason=reason))
+    work.audit("subscription.aborted", subscription_id, {"reason": reason})
+    return subscription
+
+
 def withdraw(work: Work, subscription_id: SubscriptionId, *, reason: str) -> Subscription:
     """Its activation was called off and taken back: it never was, and nothing is charged; twice is once."""
     subscription = _locked(work, subscription_id)

@@ -10,10 +10,9 @@ from bss.catalog import service as catalog
 from bss.catalog.model import Offering, Price
 from bss.customers import service as customers
 from bss.customers.model import AccountId
-from bss.subscriptions import changing, free_days, store
+from bss.subscriptions import changing, free_days, revival, store, term
 from bss.subscriptions import phases as price_phases
 from bss.subscriptions.events import (
-    SubscriptionAborted,
     SubscriptionActivated,
     SubscriptionCreated,
     SubscriptionTerminated,
@@ -31,7 +30,6 @@ from kernel.errors import Conflict, NotFound
 from kernel.time import day_anchor, local_date
 from kernel.work import Work
 from oss.inventory import service as inventory
-from oss.inventory.machine import ServiceState
 from oss.inventory.model import Restriction, RestrictionId, ServiceId
 from oss.orders import service as orders
 from oss.orders.model import GroupId, OnError, OrderId, Priority, Verb
@@ -133,6 +131,7 @@ def create(
         zone=account.zone,
         currency=account.currency,
         quantity=quantity,
+        term_months=offering.term_months,
         ordered_at=work.now,
     )
     today = local_date(work.now, account.zone)
@@ -170,28 +169,13 @@ def activate(
     """The network confirmed it, without what is `missing`: its prices run from that local day; twice is once."""
     subscription = _locked(work, subscription_id)
     if subscription.activated_at is not None:
-        return subscription
+        return revival.revived(work, subscription, at, missing=missing)
     subscription.state = SUBSCRIPTION.after(subscription.state, M.ACTIVATE)
-    subscription.activated_at = at
-    on = local_date(at, subscription.zone)
+    on, subscription.activated_at = local_date(at, subscription.zone), at
+    subscription.term_until = term.end(on, subscription.term_months)
     price_phases.start(store.phases(work, [subscription_id]), confirmed_on=on, missing=missing)
     work.emit(SubscriptionActivated(subscription_id=subscription_id, account_id=subscription.account_id, at=at))
     work.audit("subscription.activated", subscription_id, {"at": at.isoformat(), "missing": sorted(missing)})
-    return subscription
-
-
-def abort(work: Work, subscription_id: SubscriptionId, *, reason: str) -> Subscription:
-    """The network could not bring it up and all was undone: nothing is charged, what it held goes back."""
-    subscription = _locked(work, subscription_id)
-    if subscription.state is S.ABORTED:
-        return subscription
-    subscription.state = SUBSCRIPTION.after(subscription.state, M.ABORT)
-    on = local_date(work.now, subscription.zone)
-    price_phases.end(store.phases(work, [subscription_id]), ends_on=on)
-    if inventory.get(work, subscription.service_id).state is ServiceState.RESERVED:
-        inventory.release(work, subscription.service_id)
-    work.emit(SubscriptionAborted(subscription_id=subscription_id, account_id=subscription.account_id, reason=reason))
-    work.audit("subscription.aborted", subscription_id, {"reason": reason})
     return subscription
 
 
@@ -365,7 +349,7 @@ def throttle(work: Work, subscription_id: SubscriptionId, *, rate: str | None) -
     if inventory.get(work, subscription.service_id).throttle == rate:
         return None
     inventory.throttle(work, subscription.service_id, rate=rate)
-    return _place(work, subscription, verb=Verb.MODIFY, priority=Priority.INTERACTIVE)
+    return _place(work, subscription, verb=Verb.THROTTLE, priority=Priority.INTERACTIVE)
 
 
 def _place(work: Work, subscription: Subscription, *, verb: Verb, priority: Priority) -> OrderId:

@@ -11,7 +11,7 @@ from gateway.cli import office, plans
 from gateway.cli.nouns import noun
 from gateway.cli.output import Format, Output
 
-app = noun("Lines: restricted, lifted, terminated.")
+app = noun("Lines: restricted, lifted, moved, renewed, terminated.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print the commands instead of sending them")]
 Cause = Annotated[str, typer.Option(help="nonPayment, customer, fraud, lost, policy or legal")]
 
@@ -53,6 +53,58 @@ def terminate(
 ) -> None:
     """End a line from today on."""
     _do("terminate", {"subscription_id": subscription_id, "cause": cause}, dry_run=dry_run, output=output)
+
+
+@app.command("undo-terminate")
+def undo_terminate(subscription_id: str, dry_run: DryRun = False, output: Output = Format.TABLE) -> None:
+    """Take a line's end back: the same number and SIM come back while they still rest."""
+    _do("undo-terminate", {"subscription_id": subscription_id}, dry_run=dry_run, output=output)
+
+
+@app.command("swap-sim")
+def swap_sim(
+    subscription_id: str,
+    to: Annotated[str | None, typer.Option(help="ICCID of the new SIM; any in stock unless told")] = None,
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Put a line on another SIM; the number stays, the old SIM rests."""
+    _do("swap-sim", {"subscription_id": subscription_id, "to": to}, dry_run=dry_run, output=output)
+
+
+@app.command("change-number")
+def change_number(
+    subscription_id: str,
+    to: Annotated[str | None, typer.Option(help="the new number; any in stock unless told")] = None,
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Give a line another number; the old one rests, and its late usage is still the line's."""
+    _do("change-number", {"subscription_id": subscription_id, "to": to}, dry_run=dry_run, output=output)
+
+
+@app.command("move")
+def move(
+    subscription_id: str,
+    to: Annotated[str | None, typer.Option(help="the new port, such as 7 or olt-2/7")] = None,
+    on: Annotated[str | None, typer.Option(help="any port of this element")] = None,
+    resource: Annotated[str, typer.Option(help="which of the line's resources moves")] = "port",
+    dry_run: DryRun = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Put a line on another port or element: made there and confirmed before it is taken off here."""
+    document = {"subscription_id": subscription_id, "to": to, "on": on, "resource": resource}
+    _do("move", document, dry_run=dry_run, output=output)
+
+
+@app.command("renew")
+def renew(
+    subscription_id: str,
+    months: Annotated[int | None, typer.Option(help="the term; that of its offering unless told")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Bind a line for another term; the network hears nothing."""
+    office.ask("line.renew", {"subscription_id": subscription_id, "months": months}, output=output)
 
 
 @app.command("timeline")

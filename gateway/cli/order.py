@@ -23,6 +23,7 @@ Changed = Annotated[
 Ended = Annotated[list[str] | None, typer.Option("--end", metavar="SUB", help="a line to end; may be repeated")]
 Start = Annotated[str | None, typer.Option("--start-at", help="RFC 3339 instant at which it begins; now unless told")]
 Within = Annotated[float, typer.Option(help="seconds to wait for its end")]
+Kept = Annotated[list[str] | None, typer.Option("--keep", help="a line of the whole that stays as it is: SUB")]
 Waited = Annotated[float | None, typer.Option("--wait", help="seconds to wait for its end; not at all unless told")]
 
 
@@ -33,6 +34,7 @@ def submit(
     offering: Annotated[list[str] | None, typer.Option(help="what to add; may be repeated")] = None,
     change: Changed = None,
     end: Ended = None,
+    keep: Kept = None,
     method: Annotated[str | None, typer.Option(help="the payment method (pmt_...); by invoice unless told")] = None,
     key: Annotated[str | None, typer.Option(help="the same key with the same body is the same order")] = None,
     plan: Annotated[
@@ -46,7 +48,7 @@ def submit(
 
     async def submitted() -> Any:
         document = data(file) if file is not None else {}
-        document = {**document, **_options(account, _items(offering, change, end), method, key), "plan": plan}
+        document = {**document, **_options(account, _items(offering, change, end, keep), method, key), "plan": plan}
         document |= {} if start_at is None else {"start_at": start_at}
         document["key"] = repeatable(document.get("key"))
         async with office.office(moving=wait is not None) as doer:
@@ -66,6 +68,7 @@ def plan(
     offering: Annotated[list[str] | None, typer.Option(help="what to add; may be repeated")] = None,
     change: Changed = None,
     end: Ended = None,
+    keep: Kept = None,
     method: Annotated[str | None, typer.Option(help="the payment method (pmt_...); by invoice unless told")] = None,
     start_at: Start = None,
     output: Output = Format.TABLE,
@@ -74,7 +77,7 @@ def plan(
 
     async def planned() -> Any:
         document = data(file) if file is not None else {}
-        document = {**document, **_options(account, _items(offering, change, end), method, None)}
+        document = {**document, **_options(account, _items(offering, change, end, keep), method, None)}
         document |= {} if start_at is None else {"start_at": start_at}
         async with office.office() as doer:
             return await office.done(doer, "order.plan", document)
@@ -148,14 +151,17 @@ def retry(order_id: str, output: Output = Format.TABLE) -> None:
     office.ask("order.retry", {"order_id": order_id}, output=output)
 
 
-def _items(offerings: list[str] | None, changes: list[str] | None, ends: list[str] | None) -> list[dict[str, str]]:
+def _items(
+    offerings: list[str] | None, changes: list[str] | None, ends: list[str] | None, kept: list[str] | None
+) -> list[dict[str, str]]:
     items = [{"action": "add", "offering": code} for code in offerings or []]
     for each in changes or []:
         line, _, code = each.partition("=")
         if not line or not code:
             raise typer.BadParameter(f"{each!r} is not SUB=OFFERING", param_hint="--change")
         items.append({"action": "modify", "subscription_id": line, "offering": code})
-    return [*items, *({"action": "delete", "subscription_id": line} for line in ends or [])]
+    items += [{"action": "delete", "subscription_id": line} for line in ends or []]
+    return [*items, *({"action": "noChange", "subscription_id": line} for line in kept or [])]
 
 
 def _options(account: str | None, items: list[dict[str, str]], method: str | None, key: str | None) -> dict[str, Any]:

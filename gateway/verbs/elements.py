@@ -23,7 +23,7 @@ class ElementNamed(Asks):
 class ElementGiven(Gives):
     """An element in force; addresses and references of secrets are in `element show`.
 
-    `breaker` is open while nobody answers there (`broken_by`), `waits_for` names an open incident.
+    `breaker` is open while nobody answers there (`broken_by`), `waits_for` names an open incident or a window.
     """
 
     name: str
@@ -128,6 +128,6 @@ def _given(row: Element, lane: Lane | None) -> ElementGiven:
         state=row.state,
         breaker="open" if broken else "closed",
         broken_by=None if lane is None else lane.broken_by,
-        waits_for=None if lane is None else lane.waits_for,
+        waits_for=None if lane is None else lane.waits_for or lane.narrow,
         worker=None if lane is None else lane.owner,
     )

@@ -19,10 +19,11 @@ from bss.customers import service as customers
 from bss.customers.model import AccountId
 from bss.invoices import preview as previews
 from bss.invoices.preview import Preview
-from bss.ordering import holding, rehearsing
+from bss.ordering import holding, rehearsing, undoing
 from bss.ordering import request as requests
 from bss.ordering.model import ProductOrder, ProductOrderPlan
 from bss.ordering.request import SubmitRequest
+from bss.subscriptions import moves
 from bss.subscriptions import service as subscriptions
 from bss.subscriptions.model import SubscriptionId
 from gateway.verbs.core import Asks, Desk, Gives, edging
@@ -57,16 +58,23 @@ class Change(StrEnum):
     RESTRICT = "restrict"
     LIFT = "lift"
     TERMINATE = "terminate"
+    UNDO_TERMINATE = "undo-terminate"
+    SWAP_SIM = "swap-sim"
+    CHANGE_NUMBER = "change-number"
+    MOVE = "move"
 
 
 class LinePlanAsked(Asks):
-    """A restriction, its lift or a line's end, as it would be asked for."""
+    """What is to be done to a line, as it would be asked for; `to`, `on` and `resource` are for moves."""
 
     subscription_id: SubscriptionId
     change: Change
-    cause: str
+    cause: str = "customer"
     level: Level = Level.SOFT
     until: datetime | None = None
+    to: str | None = None
+    on: str | None = None
+    resource: str = moves.PORT
 
 
 class CommandGiven(Gives):
@@ -179,7 +187,7 @@ async def plan_order(desk: Desk, asked: PlanAsked) -> PlanGiven:
 
 @edging("line.plan", "/subscriptions/{subscription_id}/plan")
 async def plan_line(desk: Desk, asked: LinePlanAsked) -> RehearsedGiven:
-    """What restricting, lifting or terminating a line would say to each element, and its undo; sends nothing."""
+    """What a change of a line would say to each element, in order, and its undo; sends nothing."""
     if asked.until is not None and asked.until.tzinfo is None:
         raise Invalid("an instant needs its offset", field="until", fix="as in 2026-07-01T00:00:00+02:00")
     return await _rehearsed(desk, await desk.rehearse(lambda work: _changed(work, asked)))
@@ -217,6 +225,13 @@ def _bill(work: Work, order: ProductOrder) -> Preview:
 def _changed(work: Work, asked: LinePlanAsked) -> list[Rehearsal]:
     service_id = subscriptions.get(work, asked.subscription_id).service_id
     before = {row.id for row in views.of_service(work, service_id)}
+    _do(work, asked)
+    work.flush()
+    placed = [row.id for row in views.of_service(work, service_id) if row.id not in before]
+    return [rehearsal.of(work, order_id) for order_id in placed]
+
+
+def _do(work: Work, asked: LinePlanAsked) -> None:
     match asked.change:
         case Change.RESTRICT:
             subscriptions.restrict(work, asked.subscription_id, cause=asked.cause, level=asked.level, until=asked.until)
@@ -224,9 +239,14 @@ def _changed(work: Work, asked: LinePlanAsked) -> list[Rehearsal]:
             subscriptions.lift(work, asked.subscription_id, cause=asked.cause)
         case Change.TERMINATE:
             subscriptions.terminate(work, asked.subscription_id, cause=asked.cause)
-    work.flush()
-    placed = [row.id for row in views.of_service(work, service_id) if row.id not in before]
-    return [rehearsal.of(work, order_id) for order_id in placed]
+        case Change.UNDO_TERMINATE:
+            undoing.undo_terminate(work, asked.subscription_id)
+        case Change.SWAP_SIM:
+            moves.swap_sim(work, asked.subscription_id, iccid=asked.to)
+        case Change.CHANGE_NUMBER:
+            moves.change_number(work, asked.subscription_id, msisdn=asked.to)
+        case Change.MOVE:
+            moves.move(work, asked.subscription_id, resource=asked.resource, to=asked.to, on=asked.on)
 
 
 async def _rehearsed(desk: Desk, placed: Sequence[Rehearsal]) -> RehearsedGiven:

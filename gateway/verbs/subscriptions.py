@@ -68,6 +68,8 @@ class SubscriptionGiven(Gives):
     values: dict[str, str]
     throttle: str | None
     missing: str | None
+    moving: dict[str, str] | None
+    term_until: date | None
     generation: int
     confirmed_generation: int
     ordered_at: datetime
@@ -174,6 +176,8 @@ def _given(work: Work, row: Subscription) -> SubscriptionGiven:
         values={name: str(value) for name, value in service.values.items()},
         throttle=service.throttle if row.terminated_at is None else None,
         missing=row.missing,
+        moving=None if service.moving is None else {**service.moving["values"], **service.moving["elements"]},
+        term_until=row.term_until,
         generation=service.generation,
         confirmed_generation=service.confirmed_generation,
         ordered_at=row.ordered_at,

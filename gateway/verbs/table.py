@@ -22,6 +22,7 @@ from gateway.verbs import (
     guard,
     incidents,
     invoices,
+    moves,
     orders,
     payments,
     planning,
@@ -29,6 +30,7 @@ from gateway.verbs import (
     subscriptions,
     tasks,
     usage,
+    windows,
     workers,
 )
 from gateway.verbs.core import Verb
@@ -40,6 +42,7 @@ _MODULES = (
     planning,
     bulk,
     subscriptions,
+    moves,
     approvals,
     usage,
     invoices,
@@ -54,6 +57,7 @@ _MODULES = (
     alarms,
     calling_off,
     elements,
+    windows,
     dialects,
     doctor,
     workers,

@@ -65,6 +65,8 @@ class Confirmed:
     generation: int
     intent: Intent
     at: datetime
+    overlay: bool = False
+    """It lies over a line that may still be in the making, and brings none up."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -78,11 +80,16 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
     owners = _owners(unit, [c.key for c in confirmed if c.intent.present])
     if len({c.key for c in confirmed}) < len(confirmed):
         owners = {}
-    first = [c for c in confirmed if c.key in owners and c.intent.present]
+    first = [c for c in confirmed if c.key in owners and c.intent.present and not c.overlay]
     for other in confirmed:
         if other.key not in owners:
             inventory.become(
-                other.work, other.service_id, generation=other.generation, intent=other.intent, at=other.at
+                other.work,
+                other.service_id,
+                generation=other.generation,
+                intent=other.intent,
+                at=other.at,
+                overlay=other.overlay,
             )
     if first:
         _activate(unit, first)

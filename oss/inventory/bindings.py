@@ -37,7 +37,9 @@ def check_free(work: Unit, pieces: Sequence[Resource]) -> list[Identity]:
     return wanted
 
 
-def open_for(work: Work, service: Service, pieces: Sequence[Resource], *, at: datetime) -> None:
+def open_for(
+    work: Work, service: Service, pieces: Sequence[Resource], *, at: datetime, role: Role = Role.CURRENT
+) -> None:
     """Bind the identities of pieces to a service from an instant on. Raises Conflict when one is bound already."""
     for kind, namespace, value in check_free(work, pieces):
         work.session.add(
@@ -48,11 +50,32 @@ def open_for(work: Work, service: Service, pieces: Sequence[Resource], *, at: da
                 kind=kind,
                 namespace=namespace,
                 value=value,
-                role=Role.CURRENT,
+                role=role,
                 from_at=at,
                 to_at=None,
             )
         )
+
+
+def become_current(work: Work, service_id: ServiceId, piece: Resource) -> None:
+    """What was next is current: the network shows it."""
+    for binding in _of(work, service_id, piece):
+        binding.role = Role.CURRENT
+
+
+def retire(work: Work, service_id: ServiceId, piece: Resource, *, at: datetime) -> None:
+    """End the time of a piece's identities with a service; one that was current is a previous one."""
+    for binding in _of(work, service_id, piece):
+        binding.to_at = max(at, binding.from_at)
+        if binding.role is Role.CURRENT:
+            binding.role = Role.PREVIOUS
+
+
+def _of(work: Work, service_id: ServiceId, piece: Resource) -> list[Binding]:
+    mine = {(kind, value) for kind, value in identities(work, piece).items()}
+    there = {POOLS[piece.pool].namespaces[kind] or piece.namespace for kind, _ in mine}
+    found = [binding for binding in store.bindings(work, service_id) if binding.to_at is None]
+    return [each for each in found if (each.kind, each.value) in mine and each.namespace in there]
 
 
 def close(work: Work, service_id: ServiceId, *, at: datetime) -> None:

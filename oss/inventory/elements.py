@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
 
 from kernel import versions
 from kernel.errors import Invalid, NotFound
+from kernel.time import zone
 from kernel.versions import PLATFORM_TENANT
 from kernel.work import SystemWork, Unit, Work
 from oss.inventory import store
@@ -30,10 +31,23 @@ Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_./-]{0,127}$")]
 """The name of a secret in the store; what does not look like a name may be the secret itself, and is refused."""
 
 
+def _zone(name: str) -> str:
+    try:
+        zone(name)
+    except Invalid as error:
+        raise ValueError(f"{error.message}: {error.fix}") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+"""The IANA name of the zone in which an element's windows are meant."""
+
+
 class ElementDocument(Frozen):
     """One element of a file; `lane` is the owner of its sessions, by default itself.
 
-    `slots` and `per_s` are the commands that it bears at once and a second, whoever sends them.
+    `slots` and `per_s` are the commands that it bears at once and a second, whoever sends them; `zone` is that of its
+    windows.
     """
 
     name: ElementName
@@ -45,6 +59,7 @@ class ElementDocument(Frozen):
     per_s: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
     address: dict[str, StrictBool | StrictInt | StrictStr | None] = Field(default_factory=dict)
     credentials: dict[str, Reference] = Field(default_factory=dict)
+    zone: Zone = "UTC"
 
 
 class ElementsFile(Frozen):
@@ -82,7 +97,7 @@ def apply(work: Work | SystemWork, document: ElementDocument) -> Element:
     element.address, element.credentials = dict(document.address), dict(document.credentials)
     element.slots, element.per_s = document.slots, document.per_s
     element.dialect, element.version = document.dialect, version.hash
-    element.dialect_hash = dialect_hash
+    element.dialect_hash, element.zone = dialect_hash, document.zone
     work.session.flush()
     return element
 

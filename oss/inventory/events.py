@@ -61,6 +61,16 @@ class LineLifted(Event):
     level: Level
 
 
+class ServiceMoved(Event):
+    """The network shows it on other pieces of the stock: a SIM, a number, a port; each value by its name."""
+
+    service_id: ServiceId
+    owner: str | None
+    before: dict[str, str]
+    after: dict[str, str]
+    at: datetime
+
+
 class RestrictionLapsed(Event):
     """A restriction reached its end and was lifted by nobody: the network has still to be told."""
 

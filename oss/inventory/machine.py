@@ -21,6 +21,7 @@ class ServiceMove(StrEnum):
     ACTIVATE = "activate"
     RELEASE = "release"
     TERMINATE = "terminate"
+    REVIVE = "revive"
 
 
 SERVICE = Machine(
@@ -31,6 +32,7 @@ SERVICE = Machine(
         (ServiceState.RESERVED, ServiceMove.RELEASE): ServiceState.TERMINATED,
         (ServiceState.RESERVED, ServiceMove.TERMINATE): ServiceState.TERMINATED,
         (ServiceState.ACTIVE, ServiceMove.TERMINATE): ServiceState.TERMINATED,
+        (ServiceState.TERMINATED, ServiceMove.REVIVE): ServiceState.RESERVED,
     },
     meanings={
         ServiceState.RESERVED: "Its resources are held for it; no enforcing element has confirmed all of it yet.",
@@ -57,6 +59,7 @@ class ResourceMove(StrEnum):
     ASSIGN = "assign"
     REST = "rest"
     RETURN = "return"
+    RECALL = "recall"
 
 
 RESOURCE = Machine(
@@ -69,10 +72,11 @@ RESOURCE = Machine(
         (ResourceState.RESERVED, ResourceMove.REST): ResourceState.QUARANTINE,
         (ResourceState.ASSIGNED, ResourceMove.REST): ResourceState.QUARANTINE,
         (ResourceState.QUARANTINE, ResourceMove.RETURN): ResourceState.FREE,
+        (ResourceState.QUARANTINE, ResourceMove.RECALL): ResourceState.RESERVED,
     },
     meanings={
         ResourceState.FREE: "In stock; the tenant it is granted to may reserve it.",
-        ResourceState.RESERVED: "Held for one service that is not active yet.",
+        ResourceState.RESERVED: "Held for one service: it is not active yet, or moves to it.",
         ResourceState.ASSIGNED: "Used by one active service.",
         ResourceState.QUARANTINE: "Resting after use, so that late usage and late calls find nobody new.",
     },

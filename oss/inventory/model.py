@@ -61,7 +61,8 @@ class Role(StrEnum):
 class Service(Tenanted, Base):
     """A customer-facing service: what is wanted of it, and beside that what the network last confirmed.
 
-    `owner` is whoever ordered it, opaque here; `values` are its identities, `elements` who carries each alias.
+    `owner` is whoever ordered it, opaque here; `values` are its identities, `elements` who carries each alias, and
+    `moving` those that are to replace some of them once the network shows it.
     """
 
     __tablename__ = "service"
@@ -95,6 +96,7 @@ class Service(Tenanted, Base):
     terminated_at: Mapped[datetime | None]
     values: Mapped[dict[str, Any]]
     elements: Mapped[dict[str, Any]]
+    moving: Mapped[dict[str, Any] | None]
 
 
 class Restriction(Tenanted, Base):
@@ -237,6 +239,7 @@ class Element(Base):
     dialect: Mapped[str]
     dialect_hash: Mapped[str]
     state: Mapped[ElementState]
+    zone: Mapped[str] = mapped_column(default="UTC")
     version: Mapped[str]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -25,6 +25,8 @@ from oss.inventory.model import (
 )
 from oss.specs.pools import PoolKind, pool_kind
 
+QUARANTINE = timedelta(days=90)
+"""How long a used identity rests: longer than the latest usage record that is still accepted."""
 BATCH = 1_000
 """Pieces checked by one statement: below every database's limit of parameters."""
 
@@ -58,8 +60,13 @@ def stock(work: Unit, pool: str, rows: Iterable[Piece], *, granted_to: TenantId 
     return len(fresh)
 
 
-def reserve(work: Work, pool: str, *, service_id: ServiceId, wanted: str | None, until: datetime) -> Resource:
-    """Hold one piece for a service: the wanted one, else any. Raises Exhausted, NotFound or Conflict, all named."""
+def reserve(
+    work: Work, pool: str, *, service_id: ServiceId, wanted: str | None, until: datetime, on: str | None = None
+) -> Resource:
+    """Hold one piece for a service: the wanted one, else any (`on` that element), all errors named.
+
+    Raises Exhausted, NotFound or Conflict.
+    """
     free = ResourceState.FREE
     taken: dict[str, object] = {
         "state": RESOURCE.after(free, ResourceMove.RESERVE),
@@ -67,9 +74,11 @@ def reserve(work: Work, pool: str, *, service_id: ServiceId, wanted: str | None,
         "until": until,
     }
     if wanted is None:
-        found = store.take_any(work, pool, free=free, taken=taken)
+        found = store.take_any(work, pool, free=free, taken=taken, on=on)
         if found is None:
-            raise Exhausted(f"the pool {pool} is empty", field=pool, fix="stock it or grant some of it to the tenant")
+            where = "" if on is None else f" on {on}"
+            fix = "stock it or grant some of it to the tenant"
+            raise Exhausted(f"the pool {pool} is empty{where}", field=pool, fix=fix)
         return found
     candidate = _wanted(work, pool, wanted)
     bindings.check_free(work, [candidate])

@@ -6,13 +6,14 @@ Nothing here speaks to the network: `oss.orders` carries each change there and c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.ids import Id, TenantId
 from kernel.versions import PLATFORM_TENANT
 from kernel.work import SystemWork, Unit, Work
-from oss.inventory import bindings, pools, protection, store
+from oss.inventory import bindings, moving, pools, protection, store
 from oss.inventory.events import (
     LineLifted,
     LineRestricted,
@@ -34,8 +35,6 @@ from oss.specs.pools import POOLS
 
 RESERVATION = timedelta(hours=24)
 """How long an unpaid order may hold numbers that somebody else could sell."""
-QUARANTINE = timedelta(days=90)
-"""How long a used identity rests: longer than the latest usage record that is still accepted."""
 _STRICTNESS = (Level.NONE, Level.SOFT, Level.HARD)
 
 
@@ -122,8 +121,10 @@ def intent(work: Work, service_id: ServiceId) -> Intent:
     found = store.wanted(work, service_id)
     if found is None:
         raise _unknown(service_id)
-    profile, throttle, present, levels = found
-    return Intent(profile=profile, level=_strictest(levels), throttle=throttle, present=present)
+    profile, throttle, present, moves, levels = found
+    if moves is None:
+        return Intent(profile=profile, level=_strictest(levels), throttle=throttle, present=present)
+    return Intent(profile=profile, level=_strictest(levels), throttle=throttle, present=present, **moves)
 
 
 def level_of(work: Work, service_id: ServiceId) -> Level:
@@ -223,20 +224,27 @@ def retire(work: Work, service_id: ServiceId, *, cause: str | None = None) -> Se
     return service
 
 
-def become(work: Work, service_id: ServiceId, *, generation: int, intent: Intent, at: datetime) -> Service:
+def become(
+    work: Work, service_id: ServiceId, *, generation: int, intent: Intent, at: datetime, overlay: bool = False
+) -> Service:
     """Every enforcing element has confirmed an intent: the network fact, from that business instant on.
 
-    An older generation than the one confirmed changes nothing. Raises Conflict when an identity is bound elsewhere.
+    An older generation than the one confirmed changes nothing, and an `overlay` brings no line up. Raises Conflict when
+    an identity is bound elsewhere.
     """
     service = _locked(work, service_id)
+    if overlay and service.state is ServiceState.RESERVED:
+        return service
     if service.state is ServiceState.TERMINATED or generation <= service.confirmed_generation:
         return service
     before = None if service.confirmed_intent is None else Intent.of(service.confirmed_intent)
     service.confirmed_generation = generation
-    service.confirmed_intent, service.confirmed_at = intent.document(), at
+    service.confirmed_intent, service.confirmed_at = replace(intent, values={}, elements={}).document(), at
     if not intent.present:
         _terminate(work, service, at=at)
         return service
+    if intent.values or intent.elements:
+        moving.settle(work, service, intent, at=at)
     if service.state is ServiceState.RESERVED:
         _activate(work, service, at=at)
     elif before is None or (before.profile, before.throttle) != (intent.profile, intent.throttle):
@@ -247,28 +255,19 @@ def become(work: Work, service_id: ServiceId, *, generation: int, intent: Intent
 
 
 def release(work: Work, service_id: ServiceId) -> Service:
-    """The activation never came or was rolled back: everything held goes back. Raises IllegalTransition when active."""
+    """The activation never came or was rolled back: everything held goes back, what was in use before rests again.
+
+    Raises IllegalTransition when it is active.
+    """
     service = _locked(work, service_id)
     service.state = SERVICE.after(service.state, ServiceMove.RELEASE)
     service.present, service.reserved_until, service.terminated_at = False, None, work.now
     _close_restrictions(work, service_id, at=work.now)
-    pools.give_back(work, service_id)
+    if service.activated_at is None:
+        pools.give_back(work, service_id)
+    else:
+        pools.rest(work, service_id, until=work.now + pools.QUARANTINE)
     work.audit("released", service_id)
-    return service
-
-
-def revert(work: Work, service_id: ServiceId, *, to: Intent | None = None) -> Service:
-    """A change was taken back: want again what a later one wants, else what the network last confirmed.
-
-    Restrictions stand as they are.
-    """
-    service = _locked(work, service_id)
-    if to is None and service.confirmed_intent is not None:
-        to = Intent.of(service.confirmed_intent)
-    if to is not None:
-        last = to
-        service.profile, service.throttle, service.present = dict(last.profile), last.throttle, last.present
-        work.audit("reverted", service_id, {"profile": service.profile})
     return service
 
 
@@ -336,9 +335,11 @@ def _activate(work: Work, service: Service, *, at: datetime) -> None:
 def _terminate(work: Work, service: Service, *, at: datetime) -> None:
     service.state = SERVICE.after(service.state, ServiceMove.TERMINATE)
     service.terminated_at, service.reserved_until, service.present = at, None, False
+    if service.moving is not None:
+        moving.want(work, service, Intent())
     _close_restrictions(work, service.id, at=at)
     bindings.close(work, service.id, at=at)
-    pools.rest(work, service.id, until=at + QUARANTINE)
+    pools.rest(work, service.id, until=at + pools.QUARANTINE)
     work.emit(ServiceTerminated(service_id=service.id, owner=service.owner, at=at))
 
 

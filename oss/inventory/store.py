@@ -43,19 +43,26 @@ def _service(work: Work, service_id: ServiceId) -> sa.Select[Service]:
 
 
 _WANTED = (
-    "SELECT s.profile, s.throttle, s.present, r.level FROM service s LEFT JOIN restriction r"
+    "SELECT s.profile, s.throttle, s.present, s.moving, r.level FROM service s LEFT JOIN restriction r"
     " ON r.tenant = s.tenant AND r.service_id = s.id AND r.lifted_at IS NULL WHERE s.tenant = ? AND s.id = ?"
 )
 
 
-def wanted(work: Work, service_id: ServiceId) -> tuple[dict[str, str], str | None, bool, list[Level]] | None:
-    """Profile, throttle, presence and open levels of a service; every order begins with it, hence the raw driver."""
+Moving = dict[str, dict[str, str]]
+"""`values` and `elements` that are to replace those a service stands on."""
+
+
+def wanted(
+    work: Work, service_id: ServiceId
+) -> tuple[dict[str, str], str | None, bool, Moving | None, list[Level]] | None:
+    """Profile, throttle, presence, moves and open levels of a service; every order begins with it, so it is raw."""
     work.flush()
     found = rows.fetch(work, _WANTED, (int(work.tenant), int(service_id)))
     if not found:
         return None
-    profile, throttle, present, _ = found[0]
-    return json.loads(profile), throttle, bool(present), [Level(row[3]) for row in found if row[3] is not None]
+    profile, throttle, present, moving, _ = found[0]
+    levels = [Level(row[4]) for row in found if row[4] is not None]
+    return json.loads(profile), throttle, bool(present), None if moving is None else json.loads(moving), levels
 
 
 def of_owner(work: Work, owner: str) -> list[Service]:
@@ -97,11 +104,14 @@ def resource(work: Unit, resource_id: ResourceId) -> Resource | None:
     return work.session.scalars(sa.select(Resource).where(Resource.id == resource_id)).one_or_none()
 
 
-def take_any(work: Work, pool: str, *, free: ResourceState, taken: dict[str, object]) -> Resource | None:
+def take_any(
+    work: Work, pool: str, *, free: ResourceState, taken: dict[str, object], on: str | None = None
+) -> Resource | None:
     """The oldest free piece granted to the tenant, changed in the same statement; None when there is none."""
+    there = () if on is None else (Resource.element == on,)
     oldest = (
         sa.select(Resource.id)
-        .where(Resource.pool == pool, Resource.granted_to == work.tenant, Resource.state == _literal(free))
+        .where(Resource.pool == pool, Resource.granted_to == work.tenant, Resource.state == _literal(free), *there)
         .order_by(Resource.id)
         .limit(1)
         .with_for_update(skip_locked=True)

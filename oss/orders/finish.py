@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from kernel.tables import from_micros
 from kernel.work import Work
-from oss.inventory import activation, alarms
+from oss.inventory import activation, alarms, reverting
 from oss.inventory import service as inventory
 from oss.inventory.machine import ServiceState
 from oss.inventory.model import AlarmKind, ServiceId
 from oss.orders import events, guard, prepare, store
 from oss.orders.machine import ORDER, OrderMove, OrderState, TaskMove, TaskState
-from oss.orders.model import Fallout, FalloutId, GroupState, OrderGroup, OrderId, Phase, ServiceOrder, Verb
+from oss.orders.model import OVERLAYS, Fallout, FalloutId, GroupState, OrderGroup, OrderId, Phase, ServiceOrder, Verb
 from oss.orders.plan import PARTLY, Plan, forget
 from oss.orders.scratch import Scratch, intent_of, intent_text
 from oss.orders.store import OrderRow, TaskRow
@@ -91,7 +91,8 @@ def complete(scratch: Scratch, ready: Sequence[OrderRow]) -> None:
 
 def _confirmed(scratch: Scratch, order: OrderRow, at: datetime) -> activation.Confirmed:
     work = scratch.of(order.tenant)
-    return activation.Confirmed(work, ServiceId(order.service_id), order.generation, intent_of(order), at)
+    over = order.verb in OVERLAYS
+    return activation.Confirmed(work, ServiceId(order.service_id), order.generation, intent_of(order), at, over)
 
 
 def settle_partly(scratch: Scratch, order: OrderRow, tasks: list[TaskRow]) -> None:
@@ -151,14 +152,19 @@ def fail(scratch: Scratch, order: OrderRow) -> None:
 
 
 def want_again(scratch: Scratch, order: OrderRow) -> None:
-    """The service wants what its newest other order shapes it to be, or what the network last confirmed."""
+    """The service wants what its newest other order of that sort asks for, or what the network last confirmed."""
+    if order.verb in (Verb.RESTRICT, Verb.LIFT):
+        return
     scratch.write()
     others = scratch.store.open_of(scratch.unit, [(order.tenant, order.service_id)])
-    shaping = [
-        o for o in others if o.id != order.id and o.phase is Phase.DO and o.verb not in (Verb.RESTRICT, Verb.LIFT)
-    ]
-    wanted = intent_of(shaping[-1]) if shaping else None
-    inventory.revert(scratch.of(order.tenant), ServiceId(order.service_id), to=wanted)
+    others = [o for o in others if o.id != order.id and o.phase is Phase.DO]
+    work, service_id = scratch.of(order.tenant), ServiceId(order.service_id)
+    if order.verb is Verb.THROTTLE:
+        throttling = [o for o in others if o.verb is Verb.THROTTLE]
+        reverting.unthrottle(work, service_id, to=intent_of(throttling[-1]) if throttling else None)
+        return
+    shaping = [o for o in others if o.verb not in OVERLAYS]
+    reverting.revert(work, service_id, to=intent_of(shaping[-1]) if shaping else None)
 
 
 def cancel_unsent(scratch: Scratch, order: OrderRow, *, reason: str) -> None:
@@ -253,8 +259,8 @@ def _start_waiting(scratch: Scratch, order: OrderRow) -> None:
         cancel_unsent(scratch, order, reason="the service ended before it")
         return
     intent = prepare.today(work, order, intent_of(order))
-    if order.verb in (Verb.RESTRICT, Verb.LIFT) and subject.confirmed is not None and intent.present:
-        intent = replace(intent, profile=subject.confirmed.profile, throttle=subject.confirmed.throttle)
+    if subject.confirmed is not None:
+        intent = prepare.kept(intent, subject.confirmed, order.verb)
     plan = prepare.plan(work, subject, order.verb, intent)
     held = order.state is OrderState.HELD
     scratch.move(order, OrderMove.RELEASE if held else OrderMove.START)
@@ -277,7 +283,7 @@ def recompose(scratch: Scratch, order: OrderRow, subject: prepare.Subject) -> No
     steps = []
     for step in Plan.loads(order.plan).steps:
         task = tasks.get(step.seq)
-        if not step.lane or (task is not None and task.state is not TaskState.READY):
+        if not step.lane or (task is not None and task.state not in (TaskState.READY, TaskState.FAILED)):
             steps.append(step)
             continue
         fresh = replace(step, state=state[step.element, step.key])

@@ -12,7 +12,7 @@ from kernel.work import Work
 from oss.inventory import elements
 from oss.inventory.machine import ResourceState
 from oss.inventory.model import Resource, Service, ServiceId
-from oss.orders import events
+from oss.orders import events, windows
 from oss.orders.model import Incident, IncidentId, Lane
 
 PAGE = 200
@@ -68,7 +68,8 @@ def end(work: Work, incident_id: IncidentId, *, resolution: str | None = None) -
     incident.resolution = None if resolution is None else sentence(resolution, field="resolution")
     work.session.flush()
     other = work.session.scalars(_open().where(Incident.lane == incident.lane).limit(1)).first()
-    _tell_lane(work, incident.lane, None if other is None else f"{other.id} on {other.element}: {other.reason}")
+    whole, _ = windows.shut_by(work, incident.lane)
+    _tell_lane(work, incident.lane, whole if other is None else f"{other.id} on {other.element}: {other.reason}")
     work.hint(f"lane:{incident.lane}")
     work.emit(events.IncidentClosed(incident_id=incident_id, element=incident.element, lane=incident.lane))
     work.audit("incident.closed", incident_id, {"element": incident.element, "resolution": incident.resolution})

@@ -127,13 +127,15 @@ def _replan(
     tasks = scratch.take(scratch.store.tasks_of(scratch.unit, [order.key]))
     after = prepare.targets(work, subject, intent)
     _check_unreached(before, after, tasks)
-    shown = prepare.shown_by(work, subject.id, doubtful=tasks)
-    reach = prepare.reach(work, after)
+    shown, kinds = prepare.shown_by(work, subject.id, doubtful=tasks)
+    left = prepare.leftovers(after, shown, kinds)
+    reach = prepare.reach(work, [*after, *left])
     guarded = subject.protected and not prepare.approved(work, subject.id)
     waits, order_of = prepare.outside(work, subject, order.verb, intent)
     over = {task.said[0] for task in tasks if task.lane == NOBODY and task.state in (TaskState.DONE, TaskState.SKIPPED)}
-    left = ([each for each in waits if each.name not in over], order_of)
-    fresh = decompose(order.verb, after, shown=shown, reach=reach, protected=guarded, outside=left).steps
+    ahead = ([each for each in waits if each.name not in over], order_of)
+    plan = decompose(order.verb, after, shown=shown, reach=reach, protected=guarded, leftovers=left, outside=ahead)
+    fresh = plan.steps
     kept = [step for step in Plan.loads(order.plan).steps if any(task.seq == step.seq for task in tasks)]
     shift = max((step.seq for step in kept), default=-1) + 1
     moved = [replace(s, seq=s.seq + shift, requires=tuple(r + shift for r in s.requires)) for s in fresh]

@@ -44,9 +44,14 @@ class Verb(StrEnum):
 
     ADD = "add"
     MODIFY = "modify"
+    THROTTLE = "throttle"
     RESTRICT = "restrict"
     LIFT = "lift"
     TERMINATE = "terminate"
+
+
+OVERLAYS = (Verb.RESTRICT, Verb.LIFT, Verb.THROTTLE)
+"""What lies over a line's shape: such an order changes none of it, and waits behind no held one."""
 
 
 class Priority(IntEnum):
@@ -204,8 +209,9 @@ class Worker(Base):
 class Lane(Base):
     """The owner of a session: which worker holds it, as long as that worker's lease lasts.
 
-    `waits_for` is why nothing is claimed on it (an open incident); `broken_since` (microseconds of the database's
-    now()) and `broken_by` say that its worker found nobody there and only probes.
+    `waits_for` is why nothing is claimed on it (an open incident, a window), `narrow` why only restores are;
+    `broken_since` (microseconds of the database's now()) and `broken_by` say that its worker found nobody there and
+    only probes.
     """
 
     __tablename__ = "lane"
@@ -213,6 +219,7 @@ class Lane(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str | None]
     waits_for: Mapped[str | None]
+    narrow: Mapped[str | None]
     broken_since: Mapped[int | None]
     broken_by: Mapped[str | None]
 

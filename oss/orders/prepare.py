@@ -18,9 +18,9 @@ from kernel.work import Work
 from oss.inventory import service as inventory
 from oss.inventory.model import Restriction, Service, ServiceId
 from oss.orders import store
-from oss.orders.decompose import Reach, Shown, decompose
+from oss.orders.decompose import Leftover, Place, Reach, Shown, decompose
 from oss.orders.machine import TaskState
-from oss.orders.model import OrderPlan, Verb
+from oss.orders.model import OVERLAYS, OrderPlan, Verb
 from oss.orders.plan import CACHED, Plan
 from oss.orders.store import OrderRow, TaskRow
 from oss.port import Level, State
@@ -52,7 +52,9 @@ _LOCK = f"UPDATE service SET generation = generation + ? WHERE tenant = ? AND id
 _LOCKING = {dialect: f"{_LOCK}, {now}" for dialect, now in NOW.items()}
 _LOCKING["postgresql"] = _LOCKING["postgresql"].replace("?", "%s")
 _REACH = "SELECT name, lane, dialect_hash, address FROM element WHERE name IN ({})"
-_SHOWN = "SELECT element, key, wanted FROM confirmation WHERE tenant = ? AND service_id = ? ORDER BY order_id, seq"
+_SHOWN = (
+    "SELECT element, key, wanted, intent FROM confirmation WHERE tenant = ? AND service_id = ? ORDER BY order_id, seq"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,16 @@ def plan(
 ) -> Plan:
     """The steps from what is confirmed to the intent; a doubtful place is always said again."""
     wanted = targets(work, subject, intent)
-    shown = {} if verb is Verb.ADD else shown_by(work, subject.id, doubtful=doubtful)
+    shown, kinds = ({}, {}) if verb is Verb.ADD else shown_by(work, subject.id, doubtful=doubtful)
+    left = leftovers(wanted, shown, kinds)
     guarded = subject.protected and not approved(work, subject.id)
     return decompose(
         verb,
         wanted,
         shown=shown,
-        reach=reach(work, wanted, near=near),
+        reach=reach(work, [*wanted, *left], near=near),
         protected=guarded,
+        leftovers=left,
         outside=outside(work, subject, verb, intent),
     )
 
@@ -136,7 +140,9 @@ def outside(
     return composing.outside(spec, verb, intent.profile, subject.values) if spec.tasks else ([], {})
 
 
-def reach(work: Work, wanted: Sequence[Target], *, near: Mapping[str, Reach] | None = None) -> Mapping[str, Reach]:
+def reach(
+    work: Work, wanted: Sequence[Target | Leftover], *, near: Mapping[str, Reach] | None = None
+) -> Mapping[str, Reach]:
     """How each element is reached; those near are known already."""
     near = near or {}
     names = sorted({t.element for t in wanted} - near.keys())
@@ -154,15 +160,26 @@ def _timeout_s(address: str) -> float:
     return int(from_json(address).get("timeout_ms") or DEFAULT_TIMEOUT_MS) / 1000
 
 
-def shown_by(work: Work, service_id: ServiceId, *, doubtful: Sequence[TaskRow] = ()) -> Shown:
-    """What each place of a service last confirmed; None where a later command failed and nobody vouches for it."""
+def shown_by(work: Work, service_id: ServiceId, *, doubtful: Sequence[TaskRow] = ()) -> tuple[Shown, dict[Place, str]]:
+    """What each place of a service last confirmed, and its kind; None where a later command failed and none vouches."""
     rows.settle(work)
     found = rows.fetch(work, _SHOWN, (int(work.tenant), int(service_id)))
-    shown: dict[tuple[str, str], State | None] = {(element, key): from_json(wanted) for element, key, wanted in found}
+    shown: dict[Place, State | None] = {(element, key): from_json(wanted) for element, key, wanted, _ in found}
+    kinds = {(element, key): intent for element, key, _, intent in found}
     for task in doubtful:
         if task.state in (TaskState.FAILED, TaskState.UNKNOWN, TaskState.SKIPPED) and task.owner:
-            shown[task.said[1], task.key] = None
-    return shown
+            shown[task.said[1], task.key], kinds[task.said[1], task.key] = None, task.said[2]
+    return shown, kinds
+
+
+def leftovers(wanted: Sequence[Target], shown: Shown, kinds: Mapping[Place, str]) -> list[Leftover]:
+    """What shows something of the service, or may, and is no place of it any more."""
+    places = {(target.element, target.key) for target in wanted}
+    return [
+        Leftover(*place, kinds[place])
+        for place, state in shown.items()
+        if place not in places and (state is None or state.get("present", True))
+    ]
 
 
 def approved(work: Work, service_id: ServiceId) -> bool:
@@ -179,13 +196,25 @@ def approved(work: Work, service_id: ServiceId) -> bool:
 
 
 def today(work: Work, order: OrderRow, intent: Intent) -> Intent:
-    """An order's intent under the restrictions that are open now, so that nothing late ever opens a barred line."""
-    return barred(work, ServiceId(order.service_id), intent)
+    """An order's intent under the bars and the throttle of now, so that nothing late ever opens or speeds up a line."""
+    now = inventory.intent(work, ServiceId(order.service_id))
+    throttle = intent.throttle if order.verb is Verb.THROTTLE else now.throttle
+    return replace(intent, level=now.level, throttle=throttle) if intent.present else intent
 
 
 def barred(work: Work, service_id: ServiceId, intent: Intent) -> Intent:
     """An intent under the restrictions that are open on a service now; an end is an end under any of them."""
     return replace(intent, level=inventory.intent(work, service_id).level) if intent.present else intent
+
+
+def kept(intent: Intent, confirmed: Intent, verb: Verb) -> Intent:
+    """A bar, or a throttle, over what the network last confirmed: it carries no other change along."""
+    if verb not in OVERLAYS or not intent.present:
+        return intent
+    throttle = intent.throttle if verb is Verb.THROTTLE else confirmed.throttle
+    return replace(
+        intent, profile=confirmed.profile, throttle=throttle, values=confirmed.values, elements=confirmed.elements
+    )
 
 
 def undo_state(work: Work, subject: Subject, element: str, key: str) -> State:

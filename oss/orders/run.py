@@ -180,6 +180,8 @@ def _send(
 ) -> int:
     if task.cut and (_stopped(scratch, task) or (task.at[:2] in scratch.doubtful and _forbidden(scratch, task))):
         return 0
+    if scratch.shut and task.priority > Priority.RESTORE and f"{store.RESTORES_ONLY}{task.lane}" in scratch.shut:
+        return 0
     spoken = _command(task)
     scratch.step(task, TaskMove.SEND)
     task.attempt, task.owner = task.attempt + 1, worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -25,6 +25,7 @@ from oss.specs.compose import Intent
 ON_ERROR = {
     Verb.ADD: OnError.ROLLBACK,
     Verb.MODIFY: OnError.ROLLBACK,
+    Verb.THROTTLE: OnError.HOLD,
     Verb.RESTRICT: OnError.HOLD,
     Verb.LIFT: OnError.HOLD,
     Verb.TERMINATE: OnError.HOLD,
@@ -113,9 +114,10 @@ def _admit(scratch: Scratch, order: OrderRow, found: prepare.Approached, intent:
             finish.cancel_unsent(scratch, other, reason=f"overtaken by {OrderId(order.id)}")
         elif word is Effect.MERGE:
             finish.recompose(scratch, other, subject)
-        elif word is Effect.PASS and subject.confirmed is not None and intent.present:
-            kept = subject.confirmed
-            intent = replace(intent, profile=kept.profile, throttle=kept.throttle)
+        elif word is Effect.PASS and subject.confirmed is not None:
+            intent = prepare.kept(intent, subject.confirmed, order.verb)
+        elif word is Effect.PASS and other.verb is Verb.ADD:
+            finish.recompose(scratch, other, subject)
     waits = strongest(words) is Effect.WAIT
     order.intent = intent_text(intent)
     scratch.move(order, OrderMove.QUEUE if waits else OrderMove.START)

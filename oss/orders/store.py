@@ -261,6 +261,8 @@ class Fenced(Conflict):
         super().__init__(f"{worker} has lost its lease", field="worker", fix="it begins anew under another name")
 
 
+RESTORES_ONLY = "restores only:"
+"""What stands before the name of a lane that is shut to all but restores."""
 FENCE = -2
 """The scope by which a worker finds its own row among what is shut."""
 _MINE = "SELECT 1 FROM worker WHERE name = ? AND lost_at IS NULL"
@@ -268,6 +270,7 @@ _SHUT = (
     f"SELECT '' name, {FENCE} scope, {{now}} at FROM mine"
     " UNION ALL SELECT name, -1, 0 FROM lane WHERE waits_for IS NOT NULL"
     f" UNION ALL SELECT lane, -1, 0 FROM element WHERE state = '{ElementState.MAINTENANCE}'"
+    f" UNION ALL SELECT '{RESTORES_ONLY}' || name, -1, 0 FROM lane WHERE narrow IS NOT NULL"
     " UNION ALL SELECT '', scope, 0 FROM cut_stop"
 )
 OPENING = {

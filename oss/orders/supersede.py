@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from oss.orders.machine import OrderState
-from oss.orders.model import Phase, Verb
+from oss.orders.model import OVERLAYS, Phase, Verb
 
 
 class Standing(StrEnum):
@@ -29,34 +29,52 @@ class Effect(StrEnum):
     REFUSE = "refuse"
 
 
-ADD, MODIFY, RESTRICT, LIFT, TERMINATE = Verb.ADD, Verb.MODIFY, Verb.RESTRICT, Verb.LIFT, Verb.TERMINATE
-_WAITS = (MODIFY, RESTRICT, LIFT)
+ADD, MODIFY, THROTTLE = Verb.ADD, Verb.MODIFY, Verb.THROTTLE
+RESTRICT, LIFT, TERMINATE = Verb.RESTRICT, Verb.LIFT, Verb.TERMINATE
+BARS, CHANGES, SHAPES = (RESTRICT, LIFT), (MODIFY, *OVERLAYS), (ADD, MODIFY)
+UNSENT, MOVING, HELD, UNDOING = Standing.UNSENT, Standing.MOVING, Standing.HELD, Standing.UNDOING
+Cell = tuple[Standing, Verb, Verb]
 
-TABLE: dict[tuple[Standing, Verb, Verb], Effect] = {
-    # nothing of the older one was sent: bars overtake bars (restrict + lift send nothing), terminate absorbs all, and a
-    # change of shape keeps its turn, because somebody waits for its completion
-    **{(Standing.UNSENT, old, new): Effect.SUPERSEDE for old in (RESTRICT, LIFT) for new in (RESTRICT, LIFT)},
-    **{(Standing.UNSENT, old, TERMINATE): Effect.SUPERSEDE for old in _WAITS},
-    **{(Standing.UNSENT, MODIFY, new): Effect.WAIT for new in _WAITS},
-    **{(Standing.UNSENT, old, MODIFY): Effect.WAIT for old in (RESTRICT, LIFT)},
-    **{(Standing.UNSENT, TERMINATE, new): Effect.REFUSE for new in Verb},
-    # a line that is just being built: a restriction is composed into what is not yet sent, so it never comes up open
-    (Standing.MOVING, ADD, RESTRICT): Effect.MERGE,
-    (Standing.MOVING, ADD, LIFT): Effect.MERGE,
-    (Standing.MOVING, ADD, MODIFY): Effect.WAIT,
-    (Standing.MOVING, ADD, TERMINATE): Effect.WAIT,
-    (Standing.MOVING, ADD, ADD): Effect.REFUSE,
-    **{(Standing.MOVING, old, new): Effect.WAIT for old in _WAITS for new in (*_WAITS, TERMINATE)},
-    **{(Standing.MOVING, TERMINATE, new): Effect.REFUSE for new in Verb},
-    # a held one waits for a person; what protects money or ends the line does not wait with it
-    **{(Standing.HELD, old, new): Effect.PASS for old in (ADD, MODIFY) for new in (RESTRICT, LIFT)},
-    **{(Standing.HELD, old, MODIFY): Effect.WAIT for old in (ADD, MODIFY, RESTRICT, LIFT)},
-    **{(Standing.HELD, old, new): Effect.SUPERSEDE for old in (RESTRICT, LIFT) for new in (RESTRICT, LIFT)},
-    **{(Standing.HELD, old, TERMINATE): Effect.SUPERSEDE for old in Verb},
-    **{(Standing.HELD, TERMINATE, new): Effect.REFUSE for new in (ADD, MODIFY, RESTRICT, LIFT)},
-    # what is being undone finishes first
-    **{(Standing.UNDOING, old, new): Effect.WAIT for old in Verb for new in (*_WAITS, TERMINATE)},
+
+def _cells(where: Standing, olds: Iterable[Verb], news: Iterable[Verb], what: Effect) -> dict[Cell, Effect]:
+    return {(where, old, new): what for old in olds for new in news}
+
+
+TABLE: dict[Cell, Effect] = {
+    # a line is added once, and an activation waits for nothing: it is refused, or never stands there
+    **{cell: Effect.REFUSE for where in Standing for cell in _cells(where, Verb, [ADD], Effect.REFUSE)},
+    **_cells(UNSENT, [ADD], [*CHANGES, TERMINATE], Effect.REFUSE),
+    # nothing of the older one was sent: bars overtake bars (restrict + lift send nothing), a throttle a throttle,
+    # terminate absorbs all, and a change of shape keeps its turn, because somebody waits for its completion
+    **_cells(UNSENT, BARS, BARS, Effect.SUPERSEDE),
+    **_cells(UNSENT, [THROTTLE], [THROTTLE], Effect.SUPERSEDE),
+    **_cells(UNSENT, BARS, [THROTTLE], Effect.WAIT),
+    **_cells(UNSENT, [THROTTLE], BARS, Effect.WAIT),
+    **_cells(UNSENT, [MODIFY], CHANGES, Effect.WAIT),
+    **_cells(UNSENT, OVERLAYS, [MODIFY], Effect.WAIT),
+    **_cells(UNSENT, CHANGES, [TERMINATE], Effect.SUPERSEDE),
+    **_cells(UNSENT, [TERMINATE], [*CHANGES, TERMINATE], Effect.REFUSE),
+    # a line that is just being built: what lies over it is composed into what is not yet sent, so that it never
+    # comes up open, or faster than it may be
+    **_cells(MOVING, [ADD], OVERLAYS, Effect.MERGE),
+    **_cells(MOVING, [ADD], [MODIFY, TERMINATE], Effect.WAIT),
+    **_cells(MOVING, CHANGES, [*CHANGES, TERMINATE], Effect.WAIT),
+    **_cells(MOVING, [TERMINATE], [*CHANGES, TERMINATE], Effect.REFUSE),
+    # a held one waits for a person; what protects money or ends the line does not wait with it, a change of shape does
+    **_cells(HELD, SHAPES, OVERLAYS, Effect.PASS),
+    **_cells(HELD, [ADD, *CHANGES], [MODIFY], Effect.WAIT),
+    **_cells(HELD, BARS, BARS, Effect.SUPERSEDE),
+    **_cells(HELD, [THROTTLE], [THROTTLE], Effect.SUPERSEDE),
+    **_cells(HELD, BARS, [THROTTLE], Effect.PASS),
+    **_cells(HELD, [THROTTLE], BARS, Effect.PASS),
+    **_cells(HELD, Verb, [TERMINATE], Effect.SUPERSEDE),
+    **_cells(HELD, [TERMINATE], CHANGES, Effect.REFUSE),
+    # what is being undone finishes first; a line whose end is being taken back is no line to change before that
+    **_cells(UNDOING, [ADD, *CHANGES], [*CHANGES, TERMINATE], Effect.WAIT),
+    **_cells(UNDOING, [TERMINATE], CHANGES, Effect.REFUSE),
+    **_cells(UNDOING, [TERMINATE], [TERMINATE], Effect.WAIT),
 }
+"""Every cell: an open order in some standing, and a new one."""
 
 
 def standing(state: OrderState, phase: Phase) -> Standing:
@@ -69,8 +87,8 @@ def standing(state: OrderState, phase: Phase) -> Standing:
 
 
 def effect(older: Standing, old: Verb, new: Verb) -> Effect:
-    """The table's word; what it does not name is refused."""
-    return TABLE.get((older, old, new), Effect.REFUSE)
+    """The table's word."""
+    return TABLE[older, old, new]
 
 
 class Open(Protocol):
@@ -80,14 +98,24 @@ class Open(Protocol):
     phase: Phase
     verb: Verb
 
+    @property
+    def unplanned(self) -> bool:
+        """It was held before it had a plan: a second person has to let it begin."""
+        ...
+
 
 def effects(older: Sequence[Open], new: Verb) -> list[Effect]:
-    """The table's word for each open order, oldest first; one that waits behind a held order counts as held, too."""
+    """The table's word for each open order, oldest first; one that waits behind a held order counts as held, too.
+
+    What nobody has let begin is not passed: what passed it would carry it along.
+    """
     found, held = [], False
     for order in older:
         where = standing(order.state, order.phase)
         held = held or where is Standing.HELD
-        found.append(effect(Standing.HELD if held and where is Standing.UNSENT else where, order.verb, new))
+        word = effect(Standing.HELD if held and where is Standing.UNSENT else where, order.verb, new)
+        unbegun = word is Effect.PASS and where is Standing.HELD and order.unplanned
+        found.append(Effect.WAIT if unbegun else word)
     return found
 
 

@@ -18,8 +18,9 @@ from oss.inventory.machine import ElementState
 from oss.inventory.model import Element, Service
 from oss.orders import guard, waits
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskState
-from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, ServiceOrder, Task, TaskId, Transcript
+from oss.orders.model import Fallout, Lane, OrderId, OrderPlan, Priority, ServiceOrder, Task, TaskId, Transcript
 from oss.orders.plan import NOBODY, UNDO, Plan
+from oss.orders.store import RESTORES_ONLY
 from oss.orders.waits import Wait
 from oss.specs.tasks import TaskKind
 
@@ -106,6 +107,8 @@ def _shut(work: Work) -> dict[str, str]:
     away = sa.select(Element.lane, Element.name).where(Element.state == ElementState.MAINTENANCE)
     found = work.session.execute(sa.select(Lane.name, Lane.waits_for).where(Lane.waits_for.is_not(None)))
     shut = {lane: f"{name} is in maintenance" for lane, name in work.session.execute(away)}
+    some = work.session.execute(sa.select(Lane.name, Lane.narrow).where(Lane.narrow.is_not(None)))
+    shut |= {f"{RESTORES_ONLY}{name}": reason for name, reason in some if reason is not None}
     return shut | {name: reason for name, reason in found if reason is not None}
 
 
@@ -113,6 +116,8 @@ def _view(task: Task, shut: Mapping[str, str], wait: Wait | None) -> StepView:
     name, element, intent, wanted, *_ = json.loads(task.command)
     label = name if task.seq < UNDO else f"undo {name}"
     waits_for = shut.get(task.lane) if task.state in WAITS else None
+    if waits_for is None and task.state is TaskState.READY and task.priority > Priority.RESTORE:
+        waits_for = shut.get(f"{RESTORES_ONLY}{task.lane}")
     if wait is not None and wait.closed_at is None:
         waits_for = waits.sentence(wait)
     return StepView(
@@ -205,7 +210,10 @@ def busy(work: SystemWork) -> bool:
     What waits for the end of an incident, for the kill switch, a person or an event is in others' hands and keeps no
     clock.
     """
-    open_lane = sa.and_(Task.lane > NOBODY, Task.lane.not_in(sa.select(Lane.name).where(Lane.waits_for.is_not(None))))
+    narrow = sa.and_(Task.lane.in_(sa.select(Lane.name).where(Lane.narrow.is_not(None))), Task.priority > 0)
+    open_lane = sa.and_(
+        Task.lane > NOBODY, sa.not_(narrow), Task.lane.not_in(sa.select(Lane.name).where(Lane.waits_for.is_not(None)))
+    )
     waiting = sa.and_(Task.state.in_(WAITS), open_lane, sa.not_(guard.spared(work)))
     flying = Task.state.in_([state for state in IN_FLIGHT if state not in WAITS])
     return any(work.connection.execute(sa.select(Task.seq).where(each).limit(1)).first() for each in (flying, waiting))

@@ -83,6 +83,10 @@ def _walk(name: str, requires: dict[str, tuple[str, ...]], path: list[str], done
 
 def _fields(component: Component, place: Place, given: set[str], spec: Specification, document: Document) -> None:
     _names(component.key, (*place, "key"), given, document)
+    for nth, field in enumerate(component.exclusive):
+        if field not in component.state:
+            fix = f"name one of {', '.join(component.state)}"
+            raise document.wrong((*place, "exclusive", nth), f"no field is called {field!r}", fix=fix)
     for part in ("state", "soft", "hard", "throttled"):
         known = given | {THROTTLE} if part == "throttled" else given
         for field, value in getattr(component, part).items():

@@ -18,21 +18,29 @@ from oss.specs.tasks import TaskKind, TaskSpec
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a service is meant to be: its values, the strictest restriction, the throttle, and whether it is at all."""
+    """What a service is meant to be: its values, the strictest restriction, the throttle, and whether it is at all.
+
+    `values` and `elements` are the pieces of the stock that are to replace those it stands on, by the same names.
+    """
 
     profile: Mapping[str, str] = field(default_factory=dict)
     level: Level = Level.NONE
     throttle: str | None = None
     present: bool = True
+    values: Mapping[str, str] = field(default_factory=dict)
+    elements: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As stored beside a service and in an order."""
-        return {
+        document = {
             "profile": dict(self.profile),
             "level": self.level.value,
             "throttle": self.throttle,
             "present": self.present,
         }
+        if self.values or self.elements:
+            document |= {"values": dict(self.values), "elements": dict(self.elements)}
+        return document
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Intent:
@@ -42,6 +50,8 @@ class Intent:
             level=Level(document["level"]),
             throttle=document["throttle"],
             present=document["present"],
+            values=document.get("values", {}),
+            elements=document.get("elements", {}),
         )
 
 
@@ -57,6 +67,7 @@ class Target:
     enforcing: bool
     confirm: Confirm
     requires: tuple[str, ...]
+    exclusive: tuple[str, ...] = ()
 
 
 def compose(
@@ -67,7 +78,7 @@ def compose(
     `values` are the reserved identities (`{"imsi": ...}`), `elements` the element that carries each alias. Raises
     Invalid, naming what is missing.
     """
-    known = {**values, **intent.profile}
+    known, elements = {**values, **intent.values, **intent.profile}, {**elements, **intent.elements}
     if intent.throttle is not None:
         known["throttle"] = intent.throttle
     return [_target(component, intent, known, elements) for component in spec.ordered]
@@ -86,6 +97,7 @@ def _target(component: Component, intent: Intent, values: Mapping[str, str], ele
         enforcing=component.enforcing,
         confirm=component.confirm,
         requires=component.requires,
+        exclusive=component.exclusive,
     )
 
 

@@ -30,7 +30,8 @@ class Component(Frozen):
     """One resource-facing service: a key on the element that carries a resource, and the state it must show.
 
     `soft`, `hard` and `throttled` overwrite fields of `state`; the strictest restriction speaks last. `enforcing` ones
-    must be confirmed before an order completes.
+    must be confirmed before an order completes. `exclusive` fields may be shown by one key of the element only: what
+    replaces another key is made without them and takes them over once the old one is gone.
     """
 
     name: Name
@@ -40,6 +41,7 @@ class Component(Frozen):
     requires: tuple[str, ...] = ()
     enforcing: bool = True
     confirm: Confirm = Confirm.READ
+    exclusive: tuple[Name, ...] = ()
     state: dict[str, Wanted]
     soft: dict[str, Wanted] = Field(default_factory=dict)
     hard: dict[str, Wanted] = Field(default_factory=dict)

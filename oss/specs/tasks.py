@@ -18,7 +18,7 @@ FIELDS = 20
 """Fields of one form at most: what fits a telephone's screen."""
 VALUE_LENGTH = 200
 """Characters of one value at most: a word, a number, a sentence."""
-VERBS = ("add", "modify", "restrict", "lift", "terminate")
+VERBS = ("add", "modify", "throttle", "restrict", "lift", "terminate")
 """The orders whose plans may hold such tasks (oss.orders.model.Verb says what each is)."""
 
 

@@ -153,6 +153,8 @@ def _subscription() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("quantity", BIG, nullable=False),
         sa.Column("missing", sa.Text(), nullable=True),
+        sa.Column("term_months", BIG, nullable=True),
+        sa.Column("term_until", sa.Date(), nullable=True),
         sa.Column("ordered_at", BIG, nullable=False),
         sa.Column("activated_at", BIG, nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),

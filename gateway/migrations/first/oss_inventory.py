@@ -153,6 +153,7 @@ def _element() -> None:
         sa.Column("dialect", sa.Text(), nullable=False),
         sa.Column("dialect_hash", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_element")),
     )
@@ -261,6 +262,7 @@ def _service() -> None:
         sa.Column("terminated_at", BIG, nullable=True),
         sa.Column("values", sa.Text(), nullable=False),
         sa.Column("elements", sa.Text(), nullable=False),
+        sa.Column("moving", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_service")),
     )
 

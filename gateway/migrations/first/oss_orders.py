@@ -177,6 +177,7 @@ def _lane() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("waits_for", sa.Text(), nullable=True),
+        sa.Column("narrow", sa.Text(), nullable=True),
         sa.Column("broken_since", BIG, nullable=True),
         sa.Column("broken_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lane")),

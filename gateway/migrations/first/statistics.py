@@ -53,6 +53,8 @@ STATISTICS = (
     ("dunning_case", "ix_dunning_case_next", "10000 5"),
     ("dunning_case", "uq_dunning_case_live", "10000 200 5 5 1"),
     ("element", "ix_element_lane", "1000000 200000"),
+    ("element_window", "ix_element_window_lane", "1000000 200000"),
+    ("element_window", "ix_element_window_turns_at", "10000 5"),
     ("event", "sqlite_autoindex_event_1", "1000000 100000 1"),
     ("event", "ix_event_subject", "1000000 100000 10 1"),
     ("fallout", "sqlite_autoindex_fallout_1", "1000000 100000 1"),

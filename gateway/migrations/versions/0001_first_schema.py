@@ -22,6 +22,7 @@ from gateway.migrations.first import (
     oss_inventory,
     oss_orders,
     oss_orders_waits,
+    oss_orders_windows,
     statistics,
 )
 
@@ -42,6 +43,7 @@ def upgrade() -> None:
     bss_ordering_bulk.create()
     oss_orders.create()
     bss_dunning.create()
+    oss_orders_windows.create()
     kernel_events.create()
     bss_ledger.create()
     bss_notices.create()
@@ -67,6 +69,7 @@ def downgrade() -> None:
     bss_notices.drop()
     bss_ledger.drop()
     kernel_events.drop()
+    oss_orders_windows.drop()
     bss_dunning.drop()
     oss_orders.drop()
     bss_ordering_bulk.drop()

@@ -87,7 +87,7 @@ CASES: list[tuple[str, Build, type[TrunklineError], str, str]] = [
     ("an ended line", ended, IllegalTransition, "state", "Subscription is terminated and cannot terminate"),
     ("no offering", lambda s, a: {"action": "add"}, Invalid, "items.1", "add needs an offering"),
     ("a misspelt field", lambda s, a: add("meter", colour="red"), Invalid, "items.1.colour", "not permitted"),
-    ("an unknown action", lambda s, a: {"action": "swap"}, Invalid, "items.1.action", "'add', 'modify' or 'delete'"),
+    ("an unknown action", lambda s, a: {"action": "swap"}, Invalid, "items.1.action", "'delete' or 'noChange'"),
     ("no quantity", lambda s, a: add("meter", quantity=0), Invalid, "items.1.quantity", "greater than or equal to 1"),
 ]
 

@@ -16,8 +16,8 @@ from kernel.events import EventRow
 from kernel.ids import TenantId
 from kernel.time import VirtualClock
 from kernel.work import Actor, SystemWork, Work
+from oss.inventory import pools, reverting, store
 from oss.inventory import service as inventory
-from oss.inventory import store
 from oss.inventory.machine import ResourceState, ServiceState
 from oss.inventory.model import Binding, BindingId, ResourceId, RestrictionId, Role, Service, ServiceId
 from oss.port import Level
@@ -203,7 +203,7 @@ def test_a_termination_unbinds_and_rests_what_was_used(do: Do, tenant: TenantId)
     assert do(partial(resolve, at=at)) is None
     assert do(partial(resolve, at=NOW - timedelta(microseconds=1))) is None
     [piece] = do(lambda work: store.named(work, "msisdn", "447700900000", namespace="E.164"))
-    assert (piece.state, piece.until, piece.service_id) == (ResourceState.QUARANTINE, at + inventory.QUARANTINE, None)
+    assert (piece.state, piece.until, piece.service_id) == (ResourceState.QUARANTINE, at + pools.QUARANTINE, None)
     with pytest.raises(Conflict):
         do(lambda work: inventory.restrict(work, service_id, cause="customer", level=Level.SOFT))
     with pytest.raises(Conflict):
@@ -270,7 +270,9 @@ def test_a_change_taken_back_wants_again_what_is_confirmed(do: Do) -> None:
     do(lambda work: inventory.throttle(work, service_id, rate="64"))
     do(lambda work: inventory.restrict(work, service_id, cause="customer", level=Level.SOFT))
     do(lambda work: inventory.retire(work, service_id))
-    do(lambda work: inventory.revert(work, service_id))
+    do(lambda work: reverting.revert(work, service_id))
+    assert do(lambda work: inventory.intent(work, service_id)) == Intent(GOLD, Level.SOFT, throttle="64")
+    do(lambda work: reverting.unthrottle(work, service_id, to=None))
     assert do(lambda work: inventory.intent(work, service_id)) == Intent(GOLD, Level.SOFT)
 
 
@@ -339,11 +341,11 @@ def test_a_rest_ends_at_its_end_and_not_before(do: Do, stocked: Database, clock:
     service_id = do(lambda work: active(work))
     gone = Intent(GOLD, present=False)
     do(lambda work: inventory.become(work, service_id, generation=2, intent=gone, at=NOW))
-    clock.move_to(NOW + inventory.QUARANTINE - timedelta(microseconds=1))
+    clock.move_to(NOW + pools.QUARANTINE - timedelta(microseconds=1))
     assert lapse_all(stocked, clock) == []
     with pytest.raises(Conflict, match="resting until 2026-08-30"):
         do(lambda work: mobile(work, number="447700900000"))
-    clock.move_to(NOW + inventory.QUARANTINE)
+    clock.move_to(NOW + pools.QUARANTINE)
     assert lapse_all(stocked, clock) == [ResourceId.__name__, ResourceId.__name__]
     assert do(lambda work: mobile(work, number="447700900000")).values["msisdn"] == "447700900000"
 

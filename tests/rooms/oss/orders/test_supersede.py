@@ -1,140 +1,23 @@
-"""What a new order does to the open ones of its service: every cell of the table, and what the network sees of it."""
+"""What a new order does to the open ones of its service, as the network sees it; every cell: test_every_cell.py."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from adapters.elements.memory import Fault as Wrong
 from kernel.database import Database
-from kernel.errors import Conflict
-from kernel.tables import Base
-from kernel.time import VirtualClock
 from kernel.work import Work
 from oss.inventory import service as inventory
-from oss.inventory import supply
 from oss.inventory.machine import ServiceState
 from oss.inventory.model import Service, ServiceId
-from oss.orders import run as engine
 from oss.orders import service as orders
 from oss.orders import views
 from oss.orders.machine import OrderState
-from oss.orders.model import OnError, OrderId, Priority, ServiceOrder, Task, Verb
-from oss.orders.supersede import TABLE, Effect, Standing, standing
+from oss.orders.model import OnError, OrderId, Priority, Task, Verb
 from oss.port import Level
 from oss.specs.compose import Intent
 from tests.rooms.oss.orders.town import CLERK, IMSI, OPERATOR, PORT, Town
-
-MORE = """
-pools:
-  - {pool: sim, element: hlr, sim_run: {iccid: '899900200000000000', imsi: '001020000000001', count: 80}}
-  - {pool: port, element: olt, run: {first: '100', count: 80}}
-  - {pool: meter, element: broker, run: {first: 'cell-100', count: 80}}
-"""
-PLAIN = {"profile": "HOME500"}
-ASKS = {
-    Verb.ADD: Intent(PLAIN),
-    Verb.MODIFY: Intent({"profile": "HOME1000"}),
-    Verb.RESTRICT: Intent(PLAIN, level=Level.HARD),
-    Verb.LIFT: Intent(PLAIN),
-    Verb.TERMINATE: Intent(PLAIN, present=False),
-}
-
-
-# ---- every cell
-
-
-class Cell:
-    """One line, brought to a standing, and the new order's effect on it."""
-
-    def __init__(self, town: Town) -> None:
-        self.town, self.sent = town, list[engine.Sent]()
-        self.line: ServiceId
-        self.town.do(self._create)
-
-    def _create(self, work: Work) -> None:
-        self.line = inventory.create(work, "line", profile=PLAIN, owner="sub_1").id
-
-    def place(self, verb: Verb, *, on_error: OnError | None = None) -> OrderId:
-        """An order of that verb with its usual intent."""
-        placed = self.town.do(
-            lambda w: orders.place(w, self.line, intent=ASKS[verb], verb=verb, on_error=on_error).order_id
-        )
-        assert isinstance(placed, OrderId)
-        return placed
-
-    def ready_for(self, old: Verb) -> None:
-        """Bring the line to where an order of that verb has something to do."""
-        if old is not Verb.ADD:
-            self.place(Verb.ADD)
-            self.town.settle()
-        if old is Verb.LIFT:
-            self.place(Verb.RESTRICT)
-            self.town.settle()
-
-    def bring(self, where: Standing, old: Verb) -> OrderId:
-        """An open order in that standing."""
-        self.ready_for(old)
-        if where is Standing.UNSENT:
-            self.place(Verb.MODIFY)
-            return self.place(old)
-        if where is Standing.MOVING:
-            return self.place(old)
-        for element in (self.town.hlr, self.town.olt, self.town.broker):
-            element.faults.plan("*", Wrong.REFUSE, count=1)
-        order = self.place(old, on_error=OnError.HOLD if where is Standing.HELD else OnError.ROLLBACK)
-        answers = self.town.speak(self.town.turn([]))
-        self.sent = self.town.turn(answers)
-        for element in (self.town.hlr, self.town.olt, self.town.broker):
-            element.faults.clear()
-        return order
-
-    def close(self) -> None:
-        """Let everything end, so that the next cell finds the lanes free."""
-        self.town.settle(answers=self.town.speak(self.sent))
-
-    def order(self, order_id: OrderId) -> ServiceOrder:
-        """The order as stored."""
-        return self.town.database.read(lambda w: views.get(w, order_id), tenant=OPERATOR, actor=CLERK).result()
-
-
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """One town with stock for a line per cell."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('cells')}/cells.db"
-    database = Database(url, clock=VirtualClock(datetime(2026, 6, 1, 8, 0, tzinfo=UTC)), strict_tenancy=True)
-    Base.metadata.create_all(database.engine)
-    town = Town(database).build()
-    town.do(lambda w: supply.apply(w, MORE, granted_to=OPERATOR))
-    yield town
-    database.close()
-
-
-@pytest.mark.parametrize(("where", "old", "new"), [pytest.param(*cell, id="-".join(cell)) for cell in TABLE])
-def test_each_cell(cells: Town, where: Standing, old: Verb, new: Verb) -> None:
-    clock = cells.database.clock
-    assert isinstance(clock, VirtualClock)
-    clock.move_to(clock.now() + timedelta(days=2))  # or the cells together would pass the blast radius
-    cell, effect = Cell(cells), TABLE[where, old, new]
-    older = cell.bring(where, old)
-    before = cell.order(older)
-    assert standing(before.state, before.phase) is where
-    if effect is Effect.REFUSE:
-        with pytest.raises(Conflict, match="cannot pass"):
-            cell.place(new)
-        assert cell.order(older).state is before.state
-    else:
-        newer = cell.order(cell.place(new))
-        waits = effect in (Effect.WAIT, Effect.MERGE) or where is Standing.UNSENT
-        assert newer.state is (OrderState.PENDING if waits else newer.state)
-        assert waits or newer.state in (OrderState.IN_PROGRESS, OrderState.COMPLETED)
-        overtaken = effect is Effect.SUPERSEDE
-        assert cell.order(older).state is (OrderState.CANCELLED if overtaken else before.state)
-    cell.close()
-
 
 # ---- what the network sees of it
 
@@ -330,9 +213,11 @@ def test_a_line_is_locked_before_its_orders_are_looked_at(town: Town) -> None:
     """Two restrictions at once: one generation each, the second one waits or overtakes, none is lost."""
     service = town.line()
     town.settle()
+    barred, changed = Intent({"profile": "HOME500"}, level=Level.HARD), Intent({"profile": "HOME1000"})
+    asks = {Verb.RESTRICT: barred, Verb.MODIFY: changed}
     futures = [
         town.database.submit(
-            lambda w: orders.place(w, service, intent=ASKS[verb], verb=verb).generation,  # noqa: B023
+            lambda w: orders.place(w, service, intent=asks[verb], verb=verb).generation,  # noqa: B023
             tenant=OPERATOR,
             actor=CLERK,
         )

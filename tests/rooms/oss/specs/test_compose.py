@@ -35,7 +35,7 @@ SOFT, HARD = Level.SOFT, Level.HARD
 def test_a_mobile_line(intent: Intent, bar: str, rate: str) -> None:
     state: dict[str, Value] = {"present": True, "msisdn": "447700900123", "profile": "GOLD", "bar": bar, "rate": rate}
     assert compose(MOBILE, intent, SIM, {"sim": "hlr-1"}) == [
-        Target("subscriber", "hlr-1", "001010000000001", "subscriber", state, True, Confirm.READ, ())
+        Target("subscriber", "hlr-1", "001010000000001", "subscriber", state, True, Confirm.READ, (), ("msisdn",))
     ]
 
 
