@@ -23,6 +23,7 @@ import psycopg
 import sqlalchemy as sa
 
 from benchmarks import floor, place
+from gateway import collector
 from gateway.network import Network
 from gateway.worker import Worker
 from kernel.database import Database
@@ -119,6 +120,7 @@ async def measured(url: str, *, count: int, steps: int) -> dict[str, Any]:
     town = place.Town()
     services = await asyncio.to_thread(town.build, database, steps=steps, services=count + IDLE)
     before = floor.rows(url)
+    collector.calm()  # as every process does when it starts
     worker = Worker(database, Network(database, town.connect))
     running = asyncio.create_task(worker.run())
     commits, onlooker = floor.count_commits(database), Onlooker(url)

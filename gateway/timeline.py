@@ -18,24 +18,13 @@ from kernel import audit
 from kernel.ids import Id
 from kernel.work import Work
 from oss.inventory import store as evidence
-from oss.orders import events, views
+from oss.orders import views
 from oss.orders.model import OrderId
 
 ACTS = 2_000
 """People's acts in one story at most."""
 WORDS = 200
 """Orders of one line whose words are told at most: the newest."""
-CONFIRMED = "TaskConfirmed"
-"""An element showed what it was told; the evidence itself is the fact."""
-_ENDS = frozenset(
-    kind.kind()
-    for kind in (
-        events.ServiceOrderCompleted,
-        events.ServiceOrderPartial,
-        events.ServiceOrderFailed,
-        events.ServiceOrderCancelled,
-    )
-)
 _ORDER = {"act": 0, "deed": 1, "said": 2, "fact": 3}
 """At one instant: what somebody did, what was said for it, what became of it."""
 
@@ -54,7 +43,7 @@ class Moment:
 
 def of_orders(work: Work, subjects: Sequence[Id], order_ids: Sequence[OrderId]) -> list[Moment]:
     """The story of some orders of customers and of the network."""
-    return _sorted([*_facts(work, subjects, order_ids), *_acts(work, subjects), *_said(work, order_ids)])
+    return _sorted([*_facts(work, subjects), *_acts(work, subjects), *_said(work, order_ids)])
 
 
 def of_line(work: Work, line: Subscription) -> list[Moment]:
@@ -67,12 +56,7 @@ def of_line(work: Work, line: Subscription) -> list[Moment]:
     case = dunning.of_account(work, line.account_id)
     cases = [] if case is None else [case.id]
     subjects: list[Id] = [line.id, line.service_id, *asked, *orders, *restrictions, *bills, *paid, *cases]
-    told = [
-        *_facts(work, subjects, orders[:WORDS]),
-        *_acts(work, subjects),
-        *_said(work, orders[:WORDS]),
-        *_deeds(work, line),
-    ]
+    told = [*_facts(work, subjects), *_acts(work, subjects), *_said(work, orders[:WORDS]), *_deeds(work, line)]
     return _sorted(told)
 
 
@@ -80,35 +64,10 @@ def _sorted(moments: Collection[Moment]) -> list[Moment]:
     return sorted(moments, key=lambda moment: (moment.at, _ORDER[moment.kind]))
 
 
-def _facts(work: Work, subjects: Sequence[Id], order_ids: Sequence[OrderId]) -> list[Moment]:
-    """What was announced, and what the elements confirmed: before the end of the order that it led to."""
+def _facts(work: Work, subjects: Sequence[Id]) -> list[Moment]:
     names = {int(subject): str(subject) for subject in subjects}
     rows = store.story(work, subjects)
-    facts = [Moment(r.at, "fact", names[r.subject], r.kind, json.loads(r.body), r.actor) for r in rows]
-    for order_id in order_ids:
-        for moment in _confirmed(work, order_id):
-            later = (i for i, fact in enumerate(facts) if fact.about == moment.about and _ends(fact, moment.at))
-            facts.insert(next(later, len(facts)), moment)
-    return facts
-
-
-def _ends(fact: Moment, at: datetime) -> bool:
-    return fact.what in _ENDS and fact.at >= at
-
-
-def _confirmed(work: Work, order_id: OrderId) -> list[Moment]:
-    shown = evidence.confirmations_of(work, int(order_id))
-    return [
-        Moment(
-            row.at,
-            "fact",
-            str(order_id),
-            CONFIRMED,
-            {"seq": row.seq, "element": row.element, "key": row.key, "shown": row.read_back},
-            row.element,
-        )
-        for row in shown
-    ]
+    return [Moment(r.at, "fact", names[r.subject], r.kind, json.loads(r.body), r.actor) for r in rows]
 
 
 def _acts(work: Work, subjects: Sequence[Id]) -> list[Moment]:

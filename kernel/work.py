@@ -132,5 +132,8 @@ class SystemWork(Unit):
         self.notes.records.append(Record(None, self.now, self.actor.name, action, str(subject), _plain(detail)))
 
 
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+
+
 def _plain(detail: Mapping[str, Any] | None) -> str:
-    return json.dumps(detail or {}, sort_keys=True, separators=(",", ":"), default=str)
+    return _encoded(detail) if detail else "{}"

@@ -56,7 +56,7 @@ _IMSI_OF_MANY = "SELECT iccid, imsi FROM sim_imsi WHERE iccid = ANY(?::text[]) A
 _LIVE = "SELECT 1 FROM binding WHERE kind = ? AND namespace = ? AND value = ? AND to_at IS NULL"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Confirmed:
     """A service whose enforcing elements have all shown an intent, at a business instant."""
 
@@ -95,7 +95,7 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
         _activate(unit, first)
     for c in first:
         owner = owners[c.key]
-        c.work.emit(ServiceActivated(service_id=c.service_id, owner=owner, at=c.at))
+        c.work.emit(ServiceActivated.model_construct(service_id=c.service_id, owner=owner, at=c.at))
         if c.intent.level is not Level.NONE:
             c.work.emit(RestrictionConfirmed(service_id=c.service_id, owner=owner, level=c.intent.level, at=c.at))
 

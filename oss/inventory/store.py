@@ -93,12 +93,6 @@ def confirmations(work: Work, service_id: ServiceId, *, limit: int) -> list[Conf
 # ---- the platform's stock
 
 
-def confirmations_of(work: Work, order_id: int) -> list[Confirmation]:
-    """The evidence that one order left, in the order of its steps."""
-    query = sa.select(Confirmation).where(Confirmation.tenant == work.tenant, Confirmation.order_id == order_id)
-    return list(work.session.scalars(query.order_by(Confirmation.at, Confirmation.seq)))
-
-
 def resource(work: Unit, resource_id: ResourceId) -> Resource | None:
     """One piece of the stock."""
     return work.session.scalars(sa.select(Resource).where(Resource.id == resource_id)).one_or_none()

@@ -70,10 +70,7 @@ class ServiceOrderPartial(OrderFact):
 
 
 class TaskSettled(Event):
-    """A task ended without being confirmed, failed or skipped; `element` and `key` say where.
-
-    A confirmed one leaves its evidence instead: the confirmation's row is that fact.
-    """
+    """A task reached a settled state; `element` and `key` say where. An order's mask is the fold of these."""
 
     order_id: OrderId
     seq: int

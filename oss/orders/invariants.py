@@ -15,8 +15,9 @@ from kernel.work import SystemWork
 from oss.inventory.machine import ServiceState
 from oss.inventory.model import Restriction, Service
 from oss.orders import events
-from oss.orders.machine import OPEN_ORDERS, OrderState
+from oss.orders.machine import OPEN_ORDERS, OrderState, TaskState
 from oss.orders.model import Phase, ServiceOrder
+from oss.orders.plan import PARTLY, UNDO
 from oss.port import Level
 
 REACH = timedelta(hours=1)
@@ -85,6 +86,10 @@ _NEXT: dict[str, OrderState | None] = {
     events.ServiceOrderPartial.kind(): OrderState.PARTIAL,
 }
 """What each fact makes of an order; an acknowledgement says it itself."""
+_STEPS = PARTLY - 1
+"""The bits of the mask that are steps."""
+_DONE = (TaskState.DONE, TaskState.SKIPPED)
+_SETTLED = events.TaskSettled.kind()
 _TURNED = frozenset({OrderState.IN_PROGRESS, OrderState.HELD, OrderState.PENDING_CANCELLATION})
 """An order that is taking back goes between these without a fact of its own."""
 
@@ -99,37 +104,44 @@ def _unfolded(work: SystemWork) -> list[str]:
 
 def _other_than_told(work: SystemWork) -> Iterator[str]:
     order = ServiceOrder
+    columns = (order.tenant, order.id, order.state, order.phase, order.generation, order.done)
     rows = work.connection.execute(
-        sa.select(order.tenant, order.id, order.state, order.phase, order.generation, EventRow.kind, EventRow.body)
+        sa.select(*columns, EventRow.kind, EventRow.body)
         .join(
             EventRow,
-            sa.and_(EventRow.tenant == order.tenant, EventRow.subject == order.id, EventRow.kind.in_(_NEXT)),
+            sa.and_(
+                EventRow.tenant == order.tenant, EventRow.subject == order.id, EventRow.kind.in_([*_NEXT, _SETTLED])
+            ),
             isouter=True,
         )
         .order_by(order.tenant, order.id, EventRow.id)
         .execution_options(yield_per=_FETCH)
     )
-    for (tenant, order_id, state, phase, generation), facts in groupby(rows, key=lambda row: tuple(row[:5])):
-        told, told_generation = _fold((kind, body) for *_, kind, body in facts if kind is not None)
+    for (tenant, order_id, state, phase, generation, done), facts in groupby(rows, key=lambda row: tuple(row[:6])):
+        told, told_generation, mask = _fold((kind, body) for *_, kind, body in facts if kind is not None)
         turned = phase is Phase.UNDO and {state, told} <= _TURNED
         if told is None:
             yield f"{tenant}: {order_id} is {state} and no fact tells of it"
         elif (state is not told and not turned) or generation != told_generation:
             stored, folded = f"{state} of generation {generation}", f"{told} of {told_generation}"
             yield f"{tenant}: {order_id} is {stored}, its facts say {folded}"
+        elif phase is Phase.DO and done & _STEPS != mask:
+            yield f"{tenant}: {order_id} has done {done & _STEPS:b}, its facts say {mask:b}"
 
 
-def _fold(facts: Iterator[tuple[str, str]]) -> tuple[OrderState | None, int | None]:
-    """The state and generation that an order's facts, oldest first, make."""
-    state, generation = None, None
+def _fold(facts: Iterator[tuple[str, str]]) -> tuple[OrderState | None, int | None, int]:
+    """The state, the generation and the mask of what is done that an order's facts, oldest first, make."""
+    state, generation, mask = None, None, 0
     for kind, body in facts:
-        after = _NEXT[kind]
-        if after is None:
+        if kind == _SETTLED:
+            told = json.loads(body)
+            mask |= 1 << told["seq"] if told["seq"] < UNDO and told["state"] in _DONE else 0
+        elif (after := _NEXT[kind]) is None:
             told = json.loads(body)
             state, generation = OrderState(told["state"]), told["generation"]
         else:
             state = after
-    return state, generation
+    return state, generation, mask
 
 
 CHECKS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +24,7 @@ NOBODY = ""
 """The lane of a task that no element answers; nobody ever leases it, so nothing of it is sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """One task to be: which key on which element must reach which state, and after which other steps."""
 
@@ -57,10 +57,13 @@ class Plan:
     """The steps of an order."""
 
     steps: tuple[Step, ...]
+    needed: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """What each step requires, as a mask: every answer of the order asks for it."""
 
     def __post_init__(self) -> None:
         if len(self.steps) > STEPS:
             raise Exhausted(f"{len(self.steps)} steps in one plan", field="plan", fix=f"at most {STEPS}")
+        object.__setattr__(self, "needed", tuple(step.needs for step in self.steps))
 
     @property
     def whole(self) -> int:
@@ -69,7 +72,9 @@ class Plan:
 
     def born(self, before: int, after: int) -> list[Step]:
         """The steps that became ready when the mask went from `before` to `after`."""
-        return [s for s in self.steps if s.needs & ~before and not s.needs & ~after]
+        older, newer = ~before, ~after
+        pairs = zip(self.steps, self.needed, strict=True)
+        return [step for step, needs in pairs if needs & older and not needs & newer]
 
     def unborn(self, seqs: Collection[int], done: int) -> list[Step]:
         """The steps that have no task yet and whose requirements are all done."""

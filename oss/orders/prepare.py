@@ -32,7 +32,7 @@ DEFAULT_TIMEOUT_MS = 60_000
 """A command's deadline where the element's address names no `timeout_ms`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Subject:
     """The service an order is about, as it stood when its row was locked."""
 
@@ -57,7 +57,7 @@ _SHOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Approached:
     """What a placement knows of its service: locked, with the open orders before it and its elements at hand."""
 

@@ -26,7 +26,7 @@ STOPPED_FOR_S = 15
 """A cut that the kill switch stops is looked at again after so long; a tenant's own switch wakes it at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """A command written as sent (or, with `read_only`, a read-back of an unknown one) that the edge must now speak."""
 

@@ -60,6 +60,8 @@ class Scratch:
     orders: dict[Key, OrderRow] = field(default_factory=dict)
     tasks: dict[TaskKey, TaskRow] = field(default_factory=dict)
     changed_orders: dict[Key, OrderRow] = field(default_factory=dict)
+    progressed: dict[Key, OrderRow] = field(default_factory=dict)
+    """Orders of which only the mask has changed, as in most turns."""
     changed_tasks: dict[TaskKey, TaskRow] = field(default_factory=dict)
     born: dict[TaskKey, TaskRow] = field(default_factory=dict)
     transcripts: list[tuple[Any, ...]] = field(default_factory=list)
@@ -110,7 +112,7 @@ class Scratch:
     def settle(self, order: OrderRow, task: TaskRow) -> None:
         """Announce that a task reached a settled state."""
         self.of(order.tenant).emit(
-            events.TaskSettled(
+            events.TaskSettled.model_construct(
                 order_id=OrderId(order.id),
                 seq=task.seq,
                 state=task.state,
@@ -160,9 +162,9 @@ class Scratch:
     # ---- facts
 
     def fact(self, kind: type[events.OrderFact], order: OrderRow, **more: Any) -> None:
-        """Announce something of an order."""
+        """Announce something of an order; its values are the rows' own, so that nothing is left to check."""
         self.of(order.tenant).emit(
-            kind(
+            kind.model_construct(
                 order_id=OrderId(order.id),
                 service_id=ServiceId(order.service_id),
                 owner=order.owner,
@@ -226,12 +228,13 @@ class Scratch:
         """Write everything in hand; called before rows are read again, and at the end."""
         unit = self.unit
         self.store.write_orders(unit, list(self.changed_orders.values()))
+        self.store.write_masks(unit, [o for key, o in self.progressed.items() if key not in self.changed_orders])
         self.store.write_tasks(unit, list(self.changed_tasks.values()))
         store.insert_tasks(unit, list(self.born.values()))
         if self.transcripts:
             rows.append(unit, "transcript", _TRANSCRIPT, list(self.transcripts))
         self.write_evidence()
-        for held in (self.changed_orders, self.changed_tasks, self.born, self.transcripts):
+        for held in (self.changed_orders, self.progressed, self.changed_tasks, self.born, self.transcripts):
             held.clear()
 
 

@@ -29,7 +29,7 @@ class Word(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What the edge brings back for one attempt; `message` is the element's own words, `transcript` all of them."""
 
@@ -76,6 +76,7 @@ def _current(task: TaskRow, answer: Answer) -> bool:
 def _done(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
     scratch.step(task, TaskMove.CONFIRM)
     scratch.evidence(order, task, answer.reading, answer.transcript)
+    scratch.settle(order, task)
     go_on(scratch, order, task)
 
 
@@ -86,7 +87,7 @@ def go_on(scratch: Scratch, order: OrderRow, task: TaskRow) -> None:
         return
     before = order.done
     order.done |= 1 << task.seq
-    scratch.changed_orders[order.key] = order
+    scratch.progressed[order.key] = order
     if order.state is not OrderState.IN_PROGRESS:
         return
     for step in Plan.loads(order.plan).born(before, order.done):

@@ -161,7 +161,7 @@ def task_from(row: Sequence[Any]) -> TaskRow:
     return task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Approach:
     """What a placement begins with: its service's row, the open orders before it, and how its elements are reached."""
 
@@ -170,7 +170,7 @@ class Approach:
     near: Sequence[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Begun:
     """What a turn begins with: the database's now, what is shut and stopped, the rows of its answers, locked."""
 
@@ -181,7 +181,7 @@ class Begun:
     tasks: list[TaskRow]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """What may be spoken: unknown tasks due for a read-back, ready ones, and which newborn places are locked."""
 
@@ -235,6 +235,10 @@ class Store(Protocol):
 
     def write_orders(self, work: Unit, orders: Sequence[OrderRow]) -> None:
         """State, phase, done, completion and reason of those orders."""
+        ...
+
+    def write_masks(self, work: Unit, orders: Sequence[OrderRow]) -> None:
+        """What is done of those orders, and nothing else."""
         ...
 
     def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:

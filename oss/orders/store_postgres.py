@@ -59,6 +59,10 @@ _WRITE_ORDERS = (
     " %s::bigint[], %s::bigint[]) k(state, phase, done, whole, generation, completed_at, reason, tenant, id)"
     " WHERE o.tenant = k.tenant AND o.id = k.id"
 )
+_WRITE_MASKS = (
+    "UPDATE service_order o SET done = k.done FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) k(done, tenant, id)"
+    " WHERE o.tenant = k.tenant AND o.id = k.id"
+)
 _WRITE_DONE = (
     f"UPDATE task t SET state = '{TaskState.DONE}', settled_at = k.at, error = NULL"
     " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) k(at, tenant, order_id, seq)"
@@ -196,6 +200,12 @@ class PostgresStore:
         if orders:
             about = [r.service_id for r in orders]
             rows.later(work, "service_order", _WRITE_ORDERS, _columns(values, 9), about=about)
+
+    def write_masks(self, work: Unit, orders: Sequence[OrderRow]) -> None:
+        """In one statement."""
+        if orders:
+            values = _columns([(r.done, *r.key) for r in orders], 3)
+            rows.later(work, "service_order", _WRITE_MASKS, values, about=[r.service_id for r in orders])
 
     def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:
         """The mutable columns, in one statement."""

@@ -45,6 +45,11 @@ _WRITE_ORDER = (
     "UPDATE service_order SET state = ?, phase = ?, done = ?, whole = ?, generation = ?, completed_at = ?, reason = ?"
     " WHERE tenant = ? AND id = ?"
 )
+_WRITE_MASK = "UPDATE service_order SET done = ? WHERE tenant = ? AND id = ?"
+_WRITE_DONE = (
+    f"UPDATE task SET state = '{TaskState.DONE}', settled_at = ?, error = NULL"
+    " WHERE tenant = ? AND order_id = ? AND seq = ?"
+)
 _WRITE_TASK = (
     "UPDATE task SET state = ?, run_at = ?, attempt = ?, failures = ?, owner = ?, command = ?, deadline_at = ?,"
     " settled_at = ?, error = ? WHERE tenant = ? AND order_id = ? AND seq = ?"
@@ -151,10 +156,20 @@ class SqliteStore:
             ],
         )
 
+    def write_masks(self, work: Unit, orders: Sequence[OrderRow]) -> None:
+        """A column of no index: that of open orders is left alone."""
+        if orders:
+            _driver(work).executemany(_WRITE_MASK, [(r.done, *r.key) for r in orders])
+
     def write_tasks(self, work: Unit, tasks: Sequence[TaskRow]) -> None:
         """The mutable columns."""
-        if tasks:
-            _driver(work).executemany(_WRITE_TASK, [_mutable(r) for r in tasks])
+        if not tasks:
+            return
+        done = [(r.settled_at, *r.at) for r in tasks if r.state is TaskState.DONE and r.error is None]
+        rest = [_mutable(r) for r in tasks if r.state is not TaskState.DONE or r.error is not None]
+        driver = _driver(work)
+        driver.executemany(_WRITE_DONE, done)
+        driver.executemany(_WRITE_TASK, rest)
 
     def doubtful_cuts(self, work: Unit, keys: Sequence[Key], at: int) -> set[Key]:
         """By key."""

@@ -55,7 +55,7 @@ class Intent:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
     """One component as it must be shown: the key on the element, the state, how it is confirmed, what goes first."""
 

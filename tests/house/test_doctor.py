@@ -61,6 +61,7 @@ PLANTED: list[tuple[str, str, str]] = [
     ("I10", "UPDATE audit SET actor = 'nobody' WHERE rowid = 3", "a record was altered"),
     ("I10", "DELETE FROM audit WHERE rowid = 3", "records are missing"),
     ("I11", "INSERT INTO outbox VALUES (1, 'bss.nobody.on_it', 1, 0, 8, 'Invalid: no')", "failed 8 times: Invalid: no"),
+    ("I12", "UPDATE service_order SET done = done - 1 WHERE done % 2 = 1", "its facts say"),
     ("I12", "UPDATE service_order SET state = 'failed'", "its facts say completed"),
     ("I12", "DELETE FROM event WHERE kind LIKE 'ServiceOrder%'", "and no fact tells of it"),
     ("I14", "UPDATE service SET protected = 1", "a hard restriction for a debt on a protected line"),
