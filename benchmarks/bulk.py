@@ -52,8 +52,12 @@ CHUNK = 500
 """Lines ordered by one Work, as bulk jobs do."""
 AHEAD = 5_000
 """Lines ordered and not yet confirmed at most, as bulk jobs do."""
-LOOK_S = 0.05
+STEPS = 2
+"""Works that order lines and are not committed at most: many would be one long group commit."""
+LOOK_S = 0.02
 """How often another connection looks how far it is."""
+GLANCE_S = 0.25
+"""How often it counts what is confirmed."""
 PACED_LANES, PACED_PER_S, PACED_ANSWER_S = 2, 200, 0.02
 BULK_SHARE = 0.8
 """Of a lane's rate bulk may take so much."""
@@ -180,7 +184,7 @@ def drained(database: Database, services: list[ServiceId]) -> tuple[float, float
     ordered, peak = 0, 0.0
     flying: deque[Future[None]] = deque()
     while seen[-1][1] < len(services):
-        while waiting and ordered - seen[-1][1] < AHEAD:
+        while waiting and ordered - seen[-1][1] < AHEAD and len(flying) < STEPS:
             part = waiting.popleft()
             ordered += len(part)
             flying.append(
@@ -189,6 +193,8 @@ def drained(database: Database, services: list[ServiceId]) -> tuple[float, float
         while flying and flying[0].done():
             flying.popleft().result()
         time.sleep(LOOK_S)
+        if time.perf_counter() - seen[-1][0] < GLANCE_S:
+            continue
         seen.append((time.perf_counter(), database.read_system(confirmed).result()))
         while seen[-1][0] - seen[0][0] > 1.0 and len(seen) > 2:
             seen.popleft()
