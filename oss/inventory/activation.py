@@ -103,8 +103,10 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
     known = _known(unit, [c.key for c in confirmed if c.intent.present and not (c.intent.values or c.intent.elements)])
     if len({c.key for c in confirmed}) < len(confirmed):
         known = {}
+    later = [c for c in confirmed if c.key in known and known[c.key].up]
+    alone = later if len(later) == 1 else []
     for other in confirmed:
-        if other.key not in known:
+        if other.key not in known or other in alone:
             inventory.become(
                 other.work,
                 other.service_id,
@@ -121,8 +123,8 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
         c.work.emit(ServiceActivated(service_id=c.service_id, owner=owner, at=c.at))
         if c.intent.level is not Level.NONE:
             c.work.emit(RestrictionConfirmed(service_id=c.service_id, owner=owner, level=c.intent.level, at=c.at))
-    later = [c for c in confirmed if c.key in known and known[c.key].up]
-    _confirm(unit, [c for c in later if c.generation > known[c.key].generation], known)
+    if not alone:
+        _confirm(unit, [c for c in later if c.generation > known[c.key].generation], known)
 
 
 def _known(unit: Unit, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], _Known]:
