@@ -41,7 +41,7 @@ PAUSE_S = 0.002
 """Between two orders."""
 AWAY_S = 0.05
 """The same while the database does not answer."""
-DRAIN_S = 60.0
+DRAIN_S = 90.0
 """What is under way when the killing stops must have ended by then."""
 EVERYTHING = "chaos"
 """What every order is placed under, approved beforehand: no blast radius stops the chaos."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import place
+from gateway import migrate
 from tests.chaos import elements, engine, verdict
 from tests.chaos.engine import QUICK, World
 
@@ -111,10 +112,13 @@ class Stage:
 
 
 @contextmanager
-def staged(db: str, *, lines: int, seed: int, world: World = QUICK) -> Iterator[Stage]:
-    """A stage on a database of its own; `db` is sqlite, postgres, or the address of a server's database."""
+def staged(db: str, *, lines: int, seed: int, world: World = QUICK, whole: bool = False) -> Iterator[Stage]:
+    """A stage on a database of its own; `db` is sqlite, postgres, or the address of a server's database.
+
+    With `whole` that database is used itself, and left behind: its server is the harness's own.
+    """
     with (
-        place.fresh_url(POSTGRES if db == "postgres" else db) as url,
+        _whole(db) if whole else place.fresh_url(POSTGRES if db == "postgres" else db) as url,
         tempfile.TemporaryDirectory(prefix="trunkline-chaos-") as folder,
     ):
         stage = Stage(url, Path(folder), random.Random(seed), world)  # noqa: S311  (repeatable dice, no secret)
@@ -128,6 +132,12 @@ def staged(db: str, *, lines: int, seed: int, world: World = QUICK) -> Iterator[
             if stage.network:
                 os.kill(stage.network, signal.SIGKILL)
                 os.waitpid(stage.network, 0)
+
+
+@contextmanager
+def _whole(url: str) -> Iterator[str]:
+    migrate.upgrade(url)
+    yield url
 
 
 def _integrity(url: str) -> list[str]:
