@@ -228,6 +228,9 @@ def failed(scratch: Scratch, order: OrderRow, task: TaskRow, *, cause: str, mess
         scratch.undoing.add(order.key)
     elif order.phase is Phase.UNDO:
         scratch.undoing.add(order.key)
+    elif order.on_error is OnError.ROLLBACK and (past := undo.past_return(scratch, order)) is not None:
+        words = f"{words}; {past} was its point of no return"
+        finish.hold(scratch, order, task, cause=cause, message=words, suggestion="mend the element, then retry")
     elif order.on_error is OnError.ROLLBACK:
         undo.begin(scratch, order, reason=words)
     elif order.on_error is OnError.HOLD:
