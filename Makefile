@@ -3,7 +3,7 @@ PYTHON  ?= python3
 WORKERS ?= 2
 DEMO    ?=
 BENCH   ?= --db sqlite --orders 5000 --steps 5 --json
-KILLS   ?= 200
+KILLS   ?= 1000
 
 BIN   := .venv/bin
 STAMP := .venv/.stamp
@@ -30,8 +30,8 @@ check: $(STAMP)  ## format, lint, types, import contracts, fast tests
 bench: $(STAMP)  ## orders per second through the engine; the last line is JSON
 	@$(BIN)/python benchmarks/orders.py $(BENCH)
 
-chaos: $(STAMP)  ## kill -9 at random points; every order ends as decided
-	@$(BIN)/python -m tests.chaos.kill9 --kills $(KILLS)
+chaos: $(STAMP)  ## kills, stops, outages, a full disk: every order ends as decided
+	@$(BIN)/python -m tests.chaos --kills $(KILLS)
 
 docs: $(STAMP)  ## write the generated references: docs/machines and docs/reference
 	@$(BIN)/python -m gateway.reference docs

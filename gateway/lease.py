@@ -11,7 +11,8 @@ import structlog
 from kernel.database import Database
 from kernel.time import Pulse
 from kernel.work import SystemWork
-from oss.orders import lanes, leases
+from oss.orders import lanes, leases, retries
+from oss.orders.settle import Policy
 from oss.orders.store import Fenced
 
 _log = structlog.get_logger(__name__)
@@ -28,6 +29,7 @@ class Lease:
     def __init__(self, database: Database, pulse: Pulse, *, label: str) -> None:
         self.lanes: set[str] = set()
         self.paces: Mapping[str, lanes.Pace] = {}
+        self.policy = Policy()
         self.label = label
         self.draining = self.fenced = False
         self.heed: Callable[[set[str]], None] = lambda taken: None
@@ -79,7 +81,7 @@ class Lease:
         asked = self._pulse.seconds()  # before the database counts: what it waited must not lengthen the lease
         with self._door:
             name, busy = self.name, self.lanes | self._claimed | self._leaving
-        held, standing, paces = self._database.run_system(lambda work: self._hold(work, name, busy))
+        held, standing, paces, self.policy = self._database.run_system(lambda work: self._hold(work, name, busy))
         if paces != self.paces:
             self.paces = paces
         with self._door:
@@ -95,11 +97,11 @@ class Lease:
 
     def _hold(
         self, work: SystemWork, name: str, busy: set[str]
-    ) -> tuple[set[str], leases.Standing, dict[str, lanes.Pace]]:
+    ) -> tuple[set[str], leases.Standing, dict[str, lanes.Pace], Policy]:
         held = lanes.hold(work, name, session=self._database.session, label=self.label, busy=busy)
         if self.draining:
             leases.drain(work, name)
-        return held, leases.standing(work, name), lanes.paces(work)
+        return held, leases.standing(work, name), lanes.paces(work), retries.current(work)
 
     def begin_anew(self) -> None:
         """Under another name: whatever the old one still had in hand is nobody's."""

@@ -87,7 +87,7 @@ class Worker:
     ) -> None:
         self.tally = Tally()
         self._database, self._network = database, network
-        self._policy, self._pulse = policy or Policy(), pulse or SystemPulse()
+        self._policy, self._pulse = policy, pulse or SystemPulse()
         self._paces = Paces(self._pulse, slots=slots)
         self._board = _Board()
         self._breakers = Breakers(database, network, self._pulse)
@@ -234,7 +234,7 @@ class Worker:
                         worker=name,
                         room=room,
                         look=look,
-                        policy=self._policy,
+                        policy=self._policy or self.lease.policy,
                         spare=board.spare,
                         after=board.served,
                     )

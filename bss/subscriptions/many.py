@@ -14,7 +14,7 @@ from kernel.errors import Conflict, NotFound, TrunklineError
 from kernel.time import local_date
 from kernel.work import Work
 from oss.inventory import many as inventory
-from oss.inventory.many import Lifted, Wish, chunks
+from oss.inventory.many import Lifted, Wish, among, chunks
 from oss.inventory.model import RestrictionId
 from oss.orders.model import OrderId, Verb
 from oss.orders.place_many import place_many
@@ -94,7 +94,7 @@ def by_ids(work: Work, ids: Collection[SubscriptionId], *, hold: bool = False) -
     work.flush()
     found: dict[SubscriptionId, Subscription] = {}
     for some in chunks(ids):
-        query = sa.select(Subscription).where(Subscription.tenant == work.tenant, Subscription.id.in_(some))
+        query = sa.select(Subscription).where(Subscription.tenant == work.tenant, among(work, Subscription.id, some))
         query = query.order_by(Subscription.id).execution_options(populate_existing=True)
         found |= {line.id: line for line in work.session.scalars(query.with_for_update() if hold else query)}
     return found
@@ -125,7 +125,7 @@ def _end_billing(work: Work, ended: Collection[tuple[Subscription, RestrictionId
     """Today is charged again."""
     line_of = {number: line for line, number in ended}
     for some in chunks(line_of):
-        mine = (RestrictionBilling.tenant == work.tenant, RestrictionBilling.restriction_id.in_(some))
+        mine = (RestrictionBilling.tenant == work.tenant, among(work, RestrictionBilling.restriction_id, some))
         for row in work.session.scalars(sa.select(RestrictionBilling).where(*mine)):
             if row.until_date is None:
                 row.until_date = max(local_date(work.now, line_of[row.restriction_id].zone), row.from_date)

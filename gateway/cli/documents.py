@@ -94,5 +94,6 @@ APPS = (
     ("spec", group("spec", "What services are made of.")),
     ("dialect", group("dialect", "How vendors' elements are spoken to.")),
     ("ladder", group("ladder", "How debts are followed up.")),
+    ("retry", group("retry", "How often and how fast something is tried again.")),
     ("tax", group("tax", "Tax tables.")),
 )

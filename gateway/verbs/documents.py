@@ -20,6 +20,7 @@ from kernel.ids import TenantId
 from kernel.versions import PLATFORM_TENANT, Version
 from kernel.work import Work
 from oss.inventory import elements
+from oss.orders import retries
 from oss.specs import service as specs
 
 SOURCE_LIMIT = 4_000_000
@@ -101,12 +102,17 @@ def _element(work: Work, asked: DocumentAsked) -> Sequence[str]:
     return [elements.apply(work, document).name for document in documents]
 
 
+def _retry(work: Work, asked: DocumentAsked) -> Sequence[str]:
+    return [retries.apply(work, asked.text, name=asked.source).name]
+
+
 NOUNS = (
     Noun("catalog", catalog.KIND, "catalog", _catalog, catalog.show, platform=False),
     Noun("spec", specs.KIND, "specs", _spec, specs.show, platform=True),
     Noun("dialect", elements.DIALECT, "dialects", _dialect, None, platform=True),
     Noun("element", elements.KIND, "elements", _element, None, platform=True),
     Noun("ladder", ladders.KIND, "ladders", _ladder, ladders.show, platform=False),
+    Noun("retry", retries.KIND, "retries", _retry, retries.show, platform=True),
     Noun("tax", tax.KIND, "tax", _tax, None, platform=False),
 )
 

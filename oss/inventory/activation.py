@@ -1,4 +1,4 @@
-"""Many services confirmed in one turn: first activations in a few statements for all of them, the rest one by one.
+"""Many services confirmed in one turn, in a few statements for all of them; ends and moves go one by one.
 
 Through the session one activation takes about 25 statements and 6 ms; a turn would do nothing else.
 """
@@ -6,19 +6,21 @@ Through the session one activation takes about 25 statements and 6 ms; a turn wo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy.orm.util import identity_key
 
 from kernel import rows
 from kernel.errors import Conflict
 from kernel.tables import to_micros
 from kernel.work import Unit, Work
 from oss.inventory import service as inventory
-from oss.inventory.events import RestrictionConfirmed, ServiceActivated
+from oss.inventory.events import RestrictionConfirmed, ServiceActivated, ServiceReshaped
 from oss.inventory.machine import RESOURCE, SERVICE, ResourceMove, ResourceState, ServiceMove, ServiceState
-from oss.inventory.model import BindingId, Role, ServiceId
+from oss.inventory.model import BindingId, Role, Service, ServiceId
 from oss.port import Level
 from oss.specs.compose import Intent
 from oss.specs.pools import POOLS
@@ -31,7 +33,18 @@ _SETS = (
     f"state = '{_ACTIVE}', confirmed_generation = {{generation}}, confirmed_intent = {{intent}},"
     " confirmed_at = {at}, activated_at = {at}, reserved_until = NULL"
 )
-_MINE = f"SELECT tenant, id, owner FROM service WHERE tenant = ? AND id = ? AND state = '{_RESERVED}'"
+_UP = ServiceState.ACTIVE
+_STATES = f"'{_RESERVED}', '{_UP}'"
+_KNOWN = "{s}tenant, {s}id, {s}owner, {s}state, {s}confirmed_generation, {s}confirmed_intent"
+_MINE = f"SELECT {_KNOWN.format(s='')} FROM service WHERE tenant = ? AND id = ? AND state IN ({_STATES})"
+_CONFIRM = (
+    "UPDATE service SET confirmed_generation = ?, confirmed_intent = ?, confirmed_at = ? WHERE tenant = ? AND id = ?"
+)
+_CONFIRM_MANY = (
+    "UPDATE service s SET confirmed_generation = k.generation, confirmed_intent = k.intent, confirmed_at = k.at"
+    " FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[]) k(generation, intent, at, tenant, id)"
+    " WHERE s.tenant = k.tenant AND s.id = k.id"
+)
 _ACTIVATE = f"UPDATE service SET {_SETS.format(generation='?', intent='?', at='?')} WHERE tenant = ? AND id = ?"
 _ASSIGN = (
     f"UPDATE resource SET state = '{_ASSIGNED}', until = NULL WHERE service_id = ? AND state = '{_HELD}'"
@@ -39,8 +52,8 @@ _ASSIGN = (
 )
 _IMSI = "SELECT iccid, imsi FROM sim_imsi WHERE iccid = ? AND position = 1"
 _MINE_OF_MANY = (
-    "SELECT s.tenant, s.id, s.owner FROM unnest(?::bigint[], ?::bigint[]) k(tenant, id)"
-    f" JOIN service s ON s.tenant = k.tenant AND s.id = k.id WHERE s.state = '{_RESERVED}'"
+    f"SELECT {_KNOWN.format(s='s.')} FROM unnest(?::bigint[], ?::bigint[]) k(tenant, id)"
+    f" JOIN service s ON s.tenant = k.tenant AND s.id = k.id WHERE s.state IN ({_STATES})"
     " ORDER BY 1, 2 FOR UPDATE OF s"
 )
 _ACTIVATE_MANY = (
@@ -74,15 +87,26 @@ class Confirmed:
         return (int(self.work.tenant), int(self.service_id))
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A service as it stands: whose it is, whether it is up, what was confirmed of it last."""
+
+    owner: str | None
+    up: bool
+    generation: int
+    intent: str | None
+
+
 def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
     """`inventory.become` for each. Raises Conflict when an identity is bound elsewhere."""
     unit.flush()
-    owners = _owners(unit, [c.key for c in confirmed if c.intent.present])
+    known = _known(unit, [c.key for c in confirmed if c.intent.present and not (c.intent.values or c.intent.elements)])
     if len({c.key for c in confirmed}) < len(confirmed):
-        owners = {}
-    first = [c for c in confirmed if c.key in owners and c.intent.present and not c.overlay]
+        known = {}
+    later = [c for c in confirmed if c.key in known and known[c.key].up]
+    alone = later if len(later) == 1 else []
     for other in confirmed:
-        if other.key not in owners:
+        if other.key not in known or other in alone:
             inventory.become(
                 other.work,
                 other.service_id,
@@ -91,29 +115,62 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
                 at=other.at,
                 overlay=other.overlay,
             )
+    first = [c for c in confirmed if c.key in known and not known[c.key].up and not c.overlay]
     if first:
         _activate(unit, first)
     for c in first:
+<<<<<<< HEAD
         owner = owners[c.key]
         c.work.emit(ServiceActivated.model_construct(service_id=c.service_id, owner=owner, at=c.at))
+=======
+        owner = known[c.key].owner
+        c.work.emit(ServiceActivated(service_id=c.service_id, owner=owner, at=c.at))
+>>>>>>> main
         if c.intent.level is not Level.NONE:
             c.work.emit(RestrictionConfirmed(service_id=c.service_id, owner=owner, level=c.intent.level, at=c.at))
+    if not alone:
+        _confirm(unit, [c for c in later if c.generation > known[c.key].generation], known)
 
 
-def _owners(unit: Unit, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str | None]:
-    """The reserved ones among them, locked in id order, and whose they are."""
+def _known(unit: Unit, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], _Known]:
+    """The reserved and active ones among them, locked in id order."""
     if unit.dialect == "sqlite":
         found = [row for key in keys for row in rows.fetch(unit, _MINE, key)]
     else:
         found = rows.fetch(unit, _MINE_OF_MANY, _columns(sorted(keys), 2)) if keys else []
-    return {(tenant, service): owner for tenant, service, owner in found}
+    return {(tenant, service): _Known(owner, state == _UP, *last) for tenant, service, owner, state, *last in found}
+
+
+def _confirm(unit: Unit, later: Sequence[Confirmed], known: Mapping[tuple[int, int], _Known]) -> None:
+    """Services that are up show another generation: written together, told one by one."""
+    values = [(c.generation, _text(c.intent), to_micros(c.at), *c.key) for c in later]
+    if not values:
+        return
+    if unit.dialect == "sqlite":
+        rows.driver(unit.connection).executemany(_CONFIRM, values)
+    else:
+        rows.driver(unit.connection).execute(_CONFIRM_MANY.replace("?", "%s"), _columns(values, 5))
+    for c in later:
+        was = known[c.key]
+        _tell(c, was.owner, None if was.intent is None else Intent.of(json.loads(was.intent)))
+        loaded = unit.loaded(identity_key(Service, (c.work.tenant, c.service_id)))
+        if loaded is not None:
+            unit.session.expire(loaded, ["confirmed_generation", "confirmed_intent", "confirmed_at"])
+
+
+def _tell(c: Confirmed, owner: str | None, before: Intent | None) -> None:
+    if before is None or (before.profile, before.throttle) != (c.intent.profile, c.intent.throttle):
+        c.work.emit(ServiceReshaped(service_id=c.service_id, owner=owner, generation=c.generation, at=c.at))
+    if c.intent.level is not (Level.NONE if before is None else before.level):
+        c.work.emit(RestrictionConfirmed(service_id=c.service_id, owner=owner, level=c.intent.level, at=c.at))
+
+
+def _text(intent: Intent) -> str:
+    return json.dumps(intent.document(), sort_keys=True, separators=(",", ":"))
 
 
 def _activate(unit: Unit, first: Sequence[Confirmed]) -> None:
-    values = [
-        (c.generation, json.dumps(c.intent.document(), sort_keys=True, separators=(",", ":")), to_micros(c.at), *c.key)
-        for c in first
-    ]
+    values = [(c.generation, _text(c.intent), to_micros(c.at), *c.key) for c in first]
     services = [int(c.service_id) for c in first]
     if unit.dialect == "sqlite":
         rows.driver(unit.connection).executemany(_ACTIVATE, [(g, i, at, at, t, s) for g, i, at, t, s in values])

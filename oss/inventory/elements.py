@@ -152,6 +152,16 @@ def spec(work: Unit, name: str, *, dialect_hash: str | None = None) -> ElementSp
     )
 
 
+def said_once(work: Unit, name: str, intent: str, *, dialect_hash: str) -> bool:
+    """Whether an intent is one that must not be repeated (a top-up, a reboot), by the dialect a task pinned."""
+    row = store.element(work, name)
+    if row is None or not row.dialect:
+        return False
+    version = versions.by_hash(work, DIALECT, row.dialect, dialect_hash, tenant=PLATFORM_TENANT)
+    told: Any = {} if version is None else version.body.get("intents", {}).get(intent, {})
+    return bool(told.get("repeats") == "once")
+
+
 def withdraw(work: Work | SystemWork, name: str) -> Element:
     """Keep commands from an element on which somebody works."""
     return _move(work, name, ElementMove.WITHDRAW)

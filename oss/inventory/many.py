@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from kernel import rows
 from kernel.errors import Conflict, NotFound, TrunklineError
@@ -48,6 +49,15 @@ def chunks(ids: Collection[int]) -> Iterator[list[int]]:
     ordered = sorted(ids)
     for start in range(0, len(ordered), CHUNK):
         yield ordered[start : start + CHUNK]
+
+
+def among(work: Work, column: Any, ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """Whether a column is one of some ids: PostgreSQL reads an array ten times as fast as as many parameters."""
+    if work.dialect == "sqlite":
+        found: sa.ColumnElement[bool] = column.in_(ids)
+    else:
+        found = column == sa.any_(sa.literal([int(each) for each in ids], postgresql.ARRAY(sa.BigInteger)))
+    return found
 
 
 def restrict(
@@ -104,7 +114,7 @@ def _locked(work: Work, ids: Collection[ServiceId]) -> dict[ServiceId, Any]:
     columns = (Service.id, Service.owner, Service.state, Service.present, Service.protected)
     found = {}
     for some in chunks(ids):
-        mine = (Service.tenant == work.tenant, Service.id.in_(some))
+        mine = (Service.tenant == work.tenant, among(work, Service.id, some))
         query = sa.select(*columns).where(*mine).order_by(Service.id).with_for_update()
         found.update({row.id: row for row in work.connection.execute(query)})
     return found
@@ -113,7 +123,11 @@ def _locked(work: Work, ids: Collection[ServiceId]) -> dict[ServiceId, Any]:
 def _standing(work: Work, ids: Collection[ServiceId]) -> set[tuple[ServiceId, str, Level]]:
     found = set()
     for some in chunks(ids):
-        mine = (Restriction.tenant == work.tenant, Restriction.service_id.in_(some), Restriction.lifted_at.is_(None))
+        mine = (
+            Restriction.tenant == work.tenant,
+            among(work, Restriction.service_id, some),
+            Restriction.lifted_at.is_(None),
+        )
         query = sa.select(Restriction.service_id, Restriction.cause, Restriction.level).where(*mine)
         found |= {(service_id, cause, level) for service_id, cause, level in work.connection.execute(query)}
     return found
@@ -132,7 +146,7 @@ def _check(work: Work, service_id: ServiceId, service: Any, wish: Wish, *, actor
 
 
 def _lift(work: Work, ids: list[int], cause: str) -> list[Any]:
-    mine = (Restriction.tenant == work.tenant, Restriction.service_id.in_(ids), Restriction.cause == cause)
+    mine = (Restriction.tenant == work.tenant, among(work, Restriction.service_id, ids), Restriction.cause == cause)
     change = sa.update(Restriction).where(*mine, Restriction.lifted_at.is_(None))
     lifted = change.values(lifted_at=work.now, lifted_by=work.actor.name)
     columns = (Restriction.id, Restriction.service_id, Restriction.level, Restriction.until)

@@ -144,6 +144,7 @@ def _waiting(each: Outside, seq: int, requires: tuple[int, ...]) -> Step:
         dialect="",
         timeout_s=0.0,
         protected=False,
+        final=each.final,
     )
 
 
@@ -245,4 +246,5 @@ def _step(
         dialect=how.dialect,
         timeout_s=how.timeout_s,
         protected=protected,
+        final=target.final,
     )

@@ -65,6 +65,7 @@ def take_back(work: Work, order_id: OrderId, *, reason: str) -> Placed:
     """Undo what a held order (and its group) did; it ends failed."""
     scratch, order = _held(work, order_id)
     orders.check_undoable(order)
+    undo.check_return(scratch, order)
     undo.begin(scratch, order, reason=reason)
     undo.proceed(scratch, order)
     work.audit("orderUndoAsked", order_id, {"reason": reason})

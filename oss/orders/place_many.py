@@ -14,7 +14,7 @@ from kernel import rows
 from kernel.database import now_micros
 from kernel.work import Work
 from oss.inventory import service as inventory
-from oss.inventory.many import chunks
+from oss.inventory.many import among, chunks
 from oss.inventory.model import Confirmation, Restriction, Service, ServiceId
 from oss.orders import events, finish, guard, prepare, store
 from oss.orders import service as orders
@@ -146,13 +146,13 @@ def _wanted(work: Work, ids: Sequence[ServiceId]) -> dict[ServiceId, tuple[Subje
     levels: dict[ServiceId, Level] = defaultdict(lambda: Level.NONE)
     found = {}
     for some in chunks(ids):
-        mine = (Service.tenant == work.tenant, Service.id.in_(some))
+        mine = (Service.tenant == work.tenant, among(work, Service.id, some))
         services = work.connection.execute(
             sa.select(*_SERVICE).where(*mine).order_by(Service.id).with_for_update()
         ).all()
         standing = (
             Restriction.tenant == work.tenant,
-            Restriction.service_id.in_(some),
+            among(work, Restriction.service_id, some),
             Restriction.lifted_at.is_(None),
         )
         for service_id, level in work.connection.execute(
@@ -183,7 +183,7 @@ def _intent(row: Any, level: Level) -> Intent:
 
 def _raise(work: Work, ids: Sequence[ServiceId]) -> None:
     for some in chunks(ids):
-        mine = (Service.tenant == work.tenant, Service.id.in_(some))
+        mine = (Service.tenant == work.tenant, among(work, Service.id, some))
         work.connection.execute(sa.update(Service).where(*mine).values(generation=Service.generation + 1))
     work.session.expire_all()
 
@@ -194,7 +194,7 @@ def _shown(work: Work, ids: Sequence[ServiceId]) -> dict[ServiceId, Shown]:
     found: dict[ServiceId, Shown] = defaultdict(dict)
     wanted = sa.type_coerce(Confirmation.wanted, sa.Text)
     for some in chunks(ids):
-        mine = (Confirmation.tenant == work.tenant, Confirmation.service_id.in_(some))
+        mine = (Confirmation.tenant == work.tenant, among(work, Confirmation.service_id, some))
         query = sa.select(Confirmation.service_id, Confirmation.element, Confirmation.key, wanted).where(*mine)
         for service_id, element, key, state in work.connection.execute(
             query.order_by(Confirmation.order_id, Confirmation.seq)

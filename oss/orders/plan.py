@@ -42,6 +42,7 @@ class Step:
     dialect: str
     timeout_s: float
     protected: bool
+    final: bool = False
 
     @property
     def needs(self) -> int:
@@ -138,13 +139,28 @@ def _plain(step: Step) -> list[Any]:
         step.dialect,
         step.timeout_s,
         int(step.protected),
+        int(step.final),
     ]
 
 
 def _step(row: list[Any]) -> Step:
-    seq, name, element, lane, key, intent, state, before, requires, enforcing, confirm, dialect, timeout_s, guarded = (
-        row
-    )
+    (
+        seq,
+        name,
+        element,
+        lane,
+        key,
+        intent,
+        state,
+        before,
+        requires,
+        enforcing,
+        confirm,
+        dialect,
+        timeout_s,
+        guarded,
+        final,
+    ) = row
     return Step(
         seq=seq,
         name=name,
@@ -160,6 +176,7 @@ def _step(row: list[Any]) -> Step:
         dialect=dialect,
         timeout_s=timeout_s,
         protected=bool(guarded),
+        final=bool(final),
     )
 
 

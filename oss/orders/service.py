@@ -251,6 +251,7 @@ def cancel(work: Work, order_id: OrderId, *, reason: str) -> Placed:
         finish.cancel_unsent(scratch, order, reason=reason)
         finish.want_again(scratch, order)
     else:
+        undo.check_return(scratch, order)
         undo.begin(scratch, order, reason=reason, cancelled=True)
         undo.proceed(scratch, order)
     work.audit("orderCancelAsked", order_id, {"reason": reason})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from oss.inventory import elements
 from oss.orders import finish, undo
 from oss.orders.machine import OrderState, TaskMove, TaskState
 from oss.orders.model import OnError, Phase
@@ -42,19 +43,41 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """What is done about one kind of failure: attempts in all, the first and the longest pause, and their spread."""
+
+    attempts: int
+    first_s: float
+    longest_s: float
+    jitter: float
+
+    def pause(self, attempt: int, salt: int) -> int:
+        """Microseconds until the next attempt, doubled each time, spread so that a herd does not return.
+
+        The spread is a number that the task and the attempt fix: nothing is drawn, so a test knows it.
+        """
+        base = min(self.longest_s, self.first_s * 2.0 ** max(attempt - 1, 0))
+        return int(base * SECOND * (1 + self.jitter * ((salt * 31 + attempt) * 2_654_435_761 % 1_009) / 1_009))
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """The named limits of trying: failures of one task, the first and the longest back-off."""
+    """The named limits of trying, for each kind of failure or for all alike; a refusal is final unless told."""
 
     failures: int = 5
     first_s: float = 0.5
     longest_s: float = 30.0
     horizon_s: float = 1.0
     """After a command's deadline its retransmissions may still arrive for so long."""
+    kinds: Mapping[Word, Retry] = field(default_factory=dict)
 
-    def backoff(self, attempt: int, salt: int) -> int:
-        """Microseconds until the next attempt, doubled each time, spread by a salt so that a herd does not return."""
-        base = min(self.longest_s, self.first_s * 2 ** max(attempt - 1, 0))
-        return int(base * SECOND * (1 + (salt % 251) / 1000))
+    def of(self, word: Word) -> Retry:
+        """What is done about a kind of failure."""
+        found = self.kinds.get(word)
+        if found is None:
+            attempts = {Word.REFUSED: 1, Word.UNREADABLE: self.failures + 1}.get(word, self.failures)
+            found = Retry(attempts, self.first_s, self.longest_s, 0.25)
+        return found
 
 
 def settle(scratch: Scratch, answer: Answer, policy: Policy) -> None:
@@ -99,6 +122,10 @@ def go_on(scratch: Scratch, order: OrderRow, task: TaskRow) -> None:
 
 
 def _refused(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    if policy.of(answer.word).attempts > 1 and not _spent(scratch, order, task, policy.of(answer.word)):
+        scratch.step(task, TaskMove.MISS, error=answer.message)
+        _rest(scratch, task, policy.of(answer.word))
+        return
     scratch.step(task, TaskMove.REFUSE, error=answer.message)
     failed(scratch, order, task, cause=answer.word, message=answer.message)
 
@@ -106,12 +133,16 @@ def _refused(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, p
 def _unreachable(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
     """It never heard us: nobody's words reached it, so there is nothing to take back either."""
     task.owner = None
-    if _spent(scratch, order, task, policy):
+    if _spent(scratch, order, task, policy.of(answer.word)):
         scratch.step(task, TaskMove.GIVE_UP, error=answer.message)
         failed(scratch, order, task, cause=answer.word, message=answer.message)
         return
     scratch.step(task, TaskMove.MISS, error=answer.message)
-    task.run_at = scratch.now + policy.backoff(task.failures, task.order_id + task.seq)
+    _rest(scratch, task, policy.of(answer.word))
+
+
+def _rest(scratch: Scratch, task: TaskRow, retry: Retry) -> None:
+    task.run_at = scratch.now + retry.pause(task.failures, task.order_id + task.seq)
 
 
 def _unanswered(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
@@ -123,32 +154,58 @@ def _read(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, poli
     wanted: Mapping[str, Any] = task.said[3]
     if answer.reading is not None and satisfies(wanted, answer.reading.state):
         _done(scratch, order, task, answer, policy)
-    elif _spent(scratch, order, task, policy):
+    elif _said_once(scratch, task):
+        _hold_once(scratch, order, task)
+    elif _spent(scratch, order, task, policy.of(Word.UNANSWERED)):
         message = task.error or "it did not take effect"
         scratch.step(task, TaskMove.GIVE_UP, error=message)
         failed(scratch, order, task, cause=Word.UNANSWERED, message=message)
     else:
         scratch.step(task, TaskMove.RESEND, error=task.error)
         task.run_at = scratch.now
+        if task.failures > 1:
+            _rest(scratch, task, policy.of(Word.UNANSWERED))
 
 
 def _unreadable(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
     task.failures += task.lane not in scratch.shut
-    if task.failures > policy.failures:
+    if task.failures >= policy.of(answer.word).attempts:
+        if _said_once(scratch, task):
+            _hold_once(scratch, order, task)
+            return
         scratch.step(task, TaskMove.GIVE_UP, error=answer.message)
         failed(scratch, order, task, cause=Word.UNANSWERED, message=answer.message)
         return
-    task.run_at = scratch.now + policy.backoff(task.failures, task.order_id + task.seq)
+    _rest(scratch, task, policy.of(answer.word))
     scratch.changed_tasks[task.at] = task
 
 
-def _spent(scratch: Scratch, order: OrderRow, task: TaskRow, policy: Policy) -> bool:
+def _said_once(scratch: Scratch, task: TaskRow) -> bool:
+    """Whether its dialect says that this intent is never repeated; asked only about what nobody knows."""
+    said = task.said
+    return elements.said_once(scratch.unit, said[1], said[2], dialect_hash=said[6])
+
+
+def _hold_once(scratch: Scratch, order: OrderRow, task: TaskRow) -> None:
+    """What is said once and whose outcome nobody knows is not said again by a machine, nor taken back by one."""
+    name, element, intent, *_ = task.said
+    message = f"{name} on {element}: nobody knows whether {task.key} took it, and {intent} is said once only"
+    scratch.step(task, TaskMove.GIVE_UP, error=message)
+    scratch.settle(order, task)
+    if order.phase is Phase.UNDO and task.seq < UNDO:
+        scratch.undoing.add(order.key)
+        return
+    suggestion = "look at the element yourself: retry says it again, skip takes it as it is"
+    finish.hold(scratch, order, task, cause=Word.UNANSWERED, message=message, suggestion=suggestion)
+
+
+def _spent(scratch: Scratch, order: OrderRow, task: TaskRow, retry: Retry) -> bool:
     """Whether a task that failed once more is given up: at the limit, or when its order is being taken back anyway.
 
     While an incident is open on its lane an attempt does not count.
     """
     task.failures += task.lane not in scratch.shut
-    return task.failures >= policy.failures or (order.phase is Phase.UNDO and task.seq < UNDO)
+    return task.failures >= retry.attempts or (order.phase is Phase.UNDO and task.seq < UNDO)
 
 
 _ANSWERS = {
@@ -172,6 +229,9 @@ def failed(scratch: Scratch, order: OrderRow, task: TaskRow, *, cause: str, mess
         scratch.undoing.add(order.key)
     elif order.phase is Phase.UNDO:
         scratch.undoing.add(order.key)
+    elif order.on_error is OnError.ROLLBACK and (past := undo.past_return(scratch, order)) is not None:
+        words = f"{words}; {past} was its point of no return"
+        finish.hold(scratch, order, task, cause=cause, message=words, suggestion="mend the element, then retry")
     elif order.on_error is OnError.ROLLBACK:
         undo.begin(scratch, order, reason=words)
     elif order.on_error is OnError.HOLD:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kernel.errors import Conflict
 from oss.inventory.model import ServiceId
 from oss.orders import finish, prepare
 from oss.orders.machine import IN_FLIGHT, OrderMove, OrderState, TaskMove, TaskState
-from oss.orders.model import GroupState, Phase
+from oss.orders.model import GroupState, OrderId, Phase
 from oss.orders.plan import UNDO, Plan
 from oss.orders.scratch import Scratch
 from oss.orders.store import OrderRow, TaskRow
@@ -29,6 +30,24 @@ def members(scratch: Scratch, order: OrderRow) -> list[OrderRow]:
     scratch.write()
     keys = scratch.store.members(scratch.unit, order.tenant, order.group_id)
     return [o for o in scratch.lock(keys) if o.state in _OPEN]
+
+
+def past_return(scratch: Scratch, order: OrderRow) -> str | None:
+    """The step of an order, or of its group, that was its point of no return and may have been taken; else None."""
+    for member in members(scratch, order):
+        final = {step.seq: step.name for step in Plan.loads(member.plan).steps if step.final}
+        for task in scratch.take(scratch.store.tasks_of(scratch.unit, [member.key])) if final else ():
+            if task.seq in final and task.state in (*IN_FLIGHT, TaskState.DONE):
+                return final[task.seq]
+    return None
+
+
+def check_return(scratch: Scratch, order: OrderRow) -> None:
+    """Raises Conflict for an order that is past its point of no return."""
+    past = past_return(scratch, order)
+    if past is not None:
+        message = f"{OrderId(order.id)} is past its point of no return ({past})"
+        raise Conflict(message, field="order", fix="let it go on, then order the opposite")
 
 
 def begin(scratch: Scratch, order: OrderRow, *, reason: str, cancelled: bool = False) -> None:

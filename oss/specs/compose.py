@@ -68,6 +68,7 @@ class Target:
     confirm: Confirm
     requires: tuple[str, ...]
     exclusive: tuple[str, ...] = ()
+    final: bool = False
 
 
 def compose(
@@ -98,6 +99,7 @@ def _target(component: Component, intent: Intent, values: Mapping[str, str], ele
         confirm=component.confirm,
         requires=component.requires,
         exclusive=component.exclusive,
+        final=component.point_of_no_return,
     )
 
 
@@ -127,6 +129,7 @@ class Outside:
     key: str
     details: dict[str, Value]
     enforcing: bool
+    final: bool = False
 
 
 def outside(
@@ -153,7 +156,7 @@ def _outside(task: TaskSpec, known: Mapping[str, str]) -> Outside:
         details["at"] = str(templates.filled(task.at, known))
     if task.form:
         details["form"] = to_json([field.model_dump(mode="json") for field in task.form]).decode()
-    return Outside(task.name, task.kind, key, details, task.enforcing)
+    return Outside(task.name, task.kind, key, details, task.enforcing, task.point_of_no_return)
 
 
 _TOLD = {"event", "assigned", "second_person", "after", "within", "on_timeout"}

@@ -32,6 +32,7 @@ class Component(Frozen):
     `soft`, `hard` and `throttled` overwrite fields of `state`; the strictest restriction speaks last. `enforcing` ones
     must be confirmed before an order completes. `exclusive` fields may be shown by one key of the element only: what
     replaces another key is made without them and takes them over once the old one is gone.
+    Past a `point_of_no_return` an order goes only forward.
     """
 
     name: Name
@@ -42,6 +43,7 @@ class Component(Frozen):
     enforcing: bool = True
     confirm: Confirm = Confirm.READ
     exclusive: tuple[Name, ...] = ()
+    point_of_no_return: bool = False
     state: dict[str, Wanted]
     soft: dict[str, Wanted] = Field(default_factory=dict)
     hard: dict[str, Wanted] = Field(default_factory=dict)

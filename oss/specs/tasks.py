@@ -54,7 +54,7 @@ class TaskSpec(Frozen):
 
     It comes after what it `requires`, and what stands in `before` comes after it: names of components and of other
     tasks, in the order in which things happen (a termination's is not turned round). `within` is its deadline,
-    counted from when it began, on business time.
+    counted from when it began, on business time. Past a `point_of_no_return` an order goes only forward.
     """
 
     name: Name
@@ -63,6 +63,7 @@ class TaskSpec(Frozen):
     requires: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     enforcing: bool = True
+    point_of_no_return: bool = False
     event: Name | None = None
     correlation: Annotated[str, Field(min_length=1, max_length=VALUE_LENGTH)] | None = None
     assigned: Annotated[str, Field(min_length=1, max_length=64)] | None = None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ SILENT = 0.02
 """The share of commands that are done and not answered."""
 DEAF = 0.02
 """The share of commands that are heard, not done, and not answered: only these may come again."""
+LATE = 0.03
+"""The share of commands that the network holds back for up to `late_s`, whatever became of their sender meanwhile."""
 LINE = 65_536
 """Bytes of one question or answer at most."""
 
@@ -28,7 +31,8 @@ ABSENT: dict[str, Any] = {"present": False}
 class Elements:
     """States by element, intent and key; what is heard is logged before it is answered, and never deduplicated."""
 
-    def __init__(self, log: Path, seed: int) -> None:
+    def __init__(self, log: Path, seed: int, late_s: float = 0.0) -> None:
+        self._late_s = late_s
         self.states: dict[tuple[str, str, str], State] = {}
         self._log = log.open("a", encoding="utf-8", buffering=1)
         self._dice = random.Random(seed)  # noqa: S311  (repeatable dice, no secret)
@@ -37,7 +41,8 @@ class Elements:
         """What to say to one question; None to say nothing."""
         where = (asked["element"], asked["intent"], asked["key"])
         if asked["what"] == "apply":
-            await asyncio.sleep(self._dice.random() * SLOWEST_S)
+            held_back = self._late_s and self._dice.random() < LATE
+            await asyncio.sleep(self._dice.random() * (self._late_s if held_back else SLOWEST_S))
         shown = self.states.get(where, ABSENT)
         applied = asked["what"] == "apply"
         deaf = applied and self._dice.random() < DEAF
@@ -63,11 +68,11 @@ class Elements:
             writer.close()
 
 
-def run(socket: Path, log: Path, seed: int) -> None:
+def run(socket: Path, log: Path, seed: int, late_s: float = 0.0) -> None:
     """Serve until killed."""
 
     async def forever() -> None:
-        elements = Elements(log, seed)
+        elements = Elements(log, seed, late_s)
         server = await asyncio.start_unix_server(elements.serve, path=os.fspath(socket), limit=LINE)
         async with server:
             await server.serve_forever()
@@ -78,8 +83,8 @@ def run(socket: Path, log: Path, seed: int) -> None:
 class SocketElement:
     """The port over the socket: one connection for each question."""
 
-    def __init__(self, name: str, socket: Path) -> None:
-        self.name, self._socket = name, socket
+    def __init__(self, name: str, socket: Path, by: str) -> None:
+        self.name, self._socket, self._by = name, socket, by
 
     async def apply(self, command: Command) -> Outcome:
         """Bring the key to the state."""
@@ -128,7 +133,7 @@ class SocketElement:
     async def _ask(self, asked: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._exchange(asked)
+                return await self._exchange({**asked, "by": self._by, "said_at": time.monotonic()})
         except TimeoutError:
             raise Unanswered("no answer") from None
 

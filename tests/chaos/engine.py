@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ import yaml
 from gateway import doctor
 from gateway.network import Network
 from gateway.worker import Worker
-from kernel.database import Database
+from kernel.database import Database, Unavailable
 from kernel.errors import Conflict, TrunklineError
 from kernel.ids import TenantId
 from kernel.time import SystemClock
@@ -30,22 +31,22 @@ from oss.orders.machine import OPEN_ORDERS
 from oss.orders.model import ServiceOrder, Verb
 from oss.orders.model import Worker as Leased
 from oss.orders.settle import Policy
-from oss.port import ElementSpec, Level
+from oss.port import Level
 from oss.specs import service as specs
 from tests.chaos.elements import SocketElement
 
 OPERATOR = TenantId(1)
 CLERK = Actor("chaos:clerk", frozenset({"admin"}))
-TIMEOUT_MS = 60
-"""Fifteen times what the slowest element takes, so that a late command never meets its own read-back."""
-PATIENT = Policy(failures=1_000_000, first_s=0.02, longest_s=0.2, horizon_s=0.3)
-"""Nothing is ever given up: whatever is killed, each order must still end as decided."""
 PAUSE_S = 0.002
 """Between two orders."""
-DRAIN_S = 60.0
+AWAY_S = 0.05
+"""The same while the database does not answer."""
+DRAIN_S = 90.0
 """What is under way when the killing stops must have ended by then."""
 EVERYTHING = "chaos"
 """What every order is placed under, approved beforehand: no blast radius stops the chaos."""
+LAST = 0.01
+"""The share of changes that end a line."""
 NOT_HERE = {"I5"}
 """There are no customers here, so no line has a subscription."""
 SPEC = """
@@ -60,19 +61,42 @@ components:
 """
 
 
+@dataclass(frozen=True)
+class World:
+    """How long a command may take and how late it may arrive; nothing is ever given up, so each order must end well.
+
+    What is held back in the network is always shorter than deadline and horizon together: that is what they are for.
+    """
+
+    timeout_ms: int = 60
+    horizon_s: float = 0.3
+    late_s: float = 0.0
+
+    @property
+    def policy(self) -> Policy:
+        """Patience without end."""
+        return Policy(failures=1_000_000, first_s=0.02, longest_s=0.2, horizon_s=self.horizon_s)
+
+
+QUICK = World()
+"""Fifteen times what the slowest element takes, so that a late command never meets its own read-back."""
+FAR = World(timeout_ms=15_000, horizon_s=1.0, late_s=14.0)
+"""A network that delivers after the takeover what a dead worker said: the shipped horizon, and a deadline above it."""
+
+
 def opened(url: str) -> Database:
     """The database of this process; SQLite's file must be free, so whoever had it is dead."""
     return Database(url, clock=SystemClock())
 
 
-def prepare(url: str, lines: int) -> None:
+def prepare(url: str, lines: int, world: World = QUICK) -> None:
     """Elements, stock, a specification, and reserved lines."""
     database = opened(url)
 
     def build(work: Work) -> None:
         guard.approve_parent(work, EVERYTHING, requested_by="somebody else")
         listed = [
-            {"name": name, "protocol": "memory", "role": name, "address": {"timeout_ms": TIMEOUT_MS}}
+            {"name": name, "protocol": "memory", "role": name, "address": {"timeout_ms": world.timeout_ms}}
             for name in ("olt-1", "olt-2", "broker")
         ]
         for document in elements.load(yaml.safe_dump({"elements": listed})):
@@ -95,11 +119,14 @@ def lines_of(work: Work) -> list[ServiceId]:
 class Engine:
     """A worker over the elements' socket."""
 
-    def __init__(self, url: str, socket: Path) -> None:
+    def __init__(
+        self, url: str, socket: Path, *, world: World = QUICK, label: str = "chaos", alone: bool = True
+    ) -> None:
         self.database = opened(url)
-        self.network = Network(self.database, lambda spec: self._element(spec, socket))
-        self.database.run_system(_bury)
-        self.worker = Worker(self.database, self.network, policy=PATIENT)
+        self.network = Network(self.database, lambda spec: SocketElement(spec.name, socket, label))
+        if alone:
+            self.database.run_system(_bury)
+        self.worker = Worker(self.database, self.network, policy=world.policy, label=label)
 
     def live(self, seed: int) -> None:
         """Work and place orders until killed."""
@@ -124,10 +151,6 @@ class Engine:
     async def _look(self, fn: object) -> int:
         return await asyncio.wrap_future(self.database.read_system(fn))  # type: ignore[arg-type]
 
-    @staticmethod
-    def _element(spec: ElementSpec, socket: Path) -> SocketElement:
-        return SocketElement(spec.name, socket)
-
 
 def _bury(work: SystemWork) -> None:
     """The worker before is dead, its parent has waited for it: nobody need wait for its leases."""
@@ -148,8 +171,10 @@ def _place_for_ever(database: Database, seed: int) -> None:
             database.run(lambda work, s=line: act(work, s, dice), tenant=OPERATOR, actor=CLERK)  # type: ignore[misc]
         except Conflict:
             pass  # an order that is under way did not let this one in: that is an answer, too
+        except Unavailable:
+            time.sleep(AWAY_S)  # it is away, or going down with us: nothing is known to have changed
         except TrunklineError:
-            return  # the database is going down with us
+            return
         time.sleep(PAUSE_S)
 
 
@@ -166,7 +191,7 @@ def act(work: Work, line: ServiceId, dice: random.Random) -> None:
 
 def _change(work: Work, line: ServiceId, dice: random.Random) -> None:
     drawn = dice.random()
-    if drawn < 0.04:
+    if drawn < LAST:
         inventory.retire(work, line)
         _order(work, line, Verb.TERMINATE)
     elif drawn < 0.4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ def judge(url: str, heard: list[Heard]) -> dict[str, Any]:
     engine.dispose()
     found = [f"{o.id} ended {o.state}: {o.reason}" for o in orders if o.state not in ENDED]
     found += _undecided(services) + list(_misshown(services, _shown(heard)))
-    resends, unread = _resends(heard)
+    resends, unread = _resends(sorted(heard, key=itemgetter("said_at")))
     changes = Counter(h["idempotency"] for h in heard if h.get("changed"))
     found += [f"{key} changed a state {count} times" for key, count in changes.items() if count > 1]
     return {
@@ -44,7 +45,8 @@ def judge(url: str, heard: list[Heard]) -> dict[str, Any]:
         "commands": sum(h["what"] == "apply" for h in heard),
         "read_backs": sum(h["what"] == "read" for h in heard),
         "resends": resends,
-        "violations": found + unread,
+        "late": _late(heard),
+        "violations": found + unread + list(_backwards(heard)),
     }
 
 
@@ -88,8 +90,36 @@ def _misshown(services: list[Service], shown: Mapping[Place, dict[str, Any]]) ->
                 yield f"{target.key} on {target.element} shows {there}, {asked}"
 
 
+def _late(heard: list[Heard]) -> int:
+    """Commands that arrived after a read-back which was said later: their sender had given them up already."""
+    asked: dict[Place, float] = {}
+    count = 0
+    for h in heard:
+        where = (h["element"], h["intent"], h["key"])
+        if h["what"] == "read":
+            asked[where] = max(h["said_at"], asked.get(where, 0.0))
+        else:
+            count += h["said_at"] < asked.get(where, 0.0)
+    return count
+
+
+def _backwards(heard: list[Heard]) -> Iterator[str]:
+    """Places at which an older generation changed something after a newer one had."""
+    newest: dict[Place, int] = {}
+    for h in heard:
+        where = (h["element"], h["intent"], h["key"])
+        if h.get("changed"):
+            if h["generation"] < newest.get(where, 0):
+                yield f"{where}: generation {h['generation']} was applied after {newest[where]} by {h['by']}"
+            newest[where] = h["generation"]
+
+
 def _resends(heard: list[Heard]) -> tuple[int, list[str]]:
-    """How often a command came again, and those that came again without a read-back in between."""
+    """How often a command was said again, and those said again without a read-back in between.
+
+    In the order in which they were said: when they were heard is the network's doing. A command that was held back for
+    longer than deadline and horizon is heard between its read-back and its resend, and was once taken for one unread.
+    """
     last: dict[Place, Heard] = {}
     sent: set[str] = set()
     count, found = 0, []

@@ -282,3 +282,32 @@ def test_every_verb_may_have_tasks() -> None:
     from oss.specs.tasks import VERBS
 
     assert set(VERBS) == {str(verb) for verb in Verb}
+
+
+FINAL = LINE.replace("key: '{port}', requires", "key: '{port}', point_of_no_return: true, requires")
+
+
+def test_past_its_point_of_no_return_an_order_goes_only_forward(town: Town) -> None:
+    town.do(lambda work: specs.apply(work, FINAL))
+    town.broker.faults.plan("meter-1", Fault.REFUSE, count=1)
+    service = town.line()
+    town.settle()
+    (row,) = town.database.read(views.fallout, tenant=OPERATOR, actor=CLERK).result()
+    assert row.message == "meter on broker: the element refused; port was its point of no return"
+    with pytest.raises(Conflict, match="is past its point of no return"):
+        town.do(lambda work: orders.cancel(work, row.order_id, reason="moved away"))
+    with pytest.raises(Conflict, match="is past its point of no return"):
+        town.do(lambda work: people.undo(work, row.id, reason="moved away"))
+    town.do(lambda work: people.retry(work, row.id))
+    town.settle()
+    found = town.database.read(lambda w: views.of_service(w, service), tenant=OPERATOR, actor=CLERK).result()
+    assert [each.state for each in found] == [OrderState.COMPLETED]
+
+
+def test_before_its_point_of_no_return_it_is_taken_back(town: Town) -> None:
+    town.do(lambda work: specs.apply(work, FINAL))
+    town.olt.faults.plan("1", Fault.REFUSE, count=1)
+    service = town.line()
+    town.settle()
+    found = town.database.read(lambda w: views.of_service(w, service), tenant=OPERATOR, actor=CLERK).result()
+    assert ([each.state for each in found], town.hlr.states) == ([OrderState.FAILED], {})
