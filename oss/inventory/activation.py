@@ -119,13 +119,8 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
     if first:
         _activate(unit, first)
     for c in first:
-<<<<<<< HEAD
-        owner = owners[c.key]
-        c.work.emit(ServiceActivated.model_construct(service_id=c.service_id, owner=owner, at=c.at))
-=======
         owner = known[c.key].owner
-        c.work.emit(ServiceActivated(service_id=c.service_id, owner=owner, at=c.at))
->>>>>>> main
+        c.work.emit(ServiceActivated.model_construct(service_id=c.service_id, owner=owner, at=c.at))
         if c.intent.level is not Level.NONE:
             c.work.emit(RestrictionConfirmed(service_id=c.service_id, owner=owner, level=c.intent.level, at=c.at))
     if not alone:
