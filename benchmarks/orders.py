@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from benchmarks import floor, place
+from benchmarks import floor, place, products
 from gateway import collector
 from gateway.network import Network
 from gateway.worker import Worker
@@ -41,6 +41,8 @@ IN_FLIGHT = 1_000
 """Placements submitted and not yet committed: a busy morning's clients."""
 IDLE = 100
 """Orders placed one by one when nothing else is going on."""
+PRODUCT_ORDERS = 100
+"""Product orders of which the rate is told beside it: customer, line, number, SIM, gate and all."""
 LOOK_S = 0.02
 """How often another connection looks whether all is done."""
 GLANCE_S = 0.0005
@@ -167,6 +169,8 @@ def main(arguments: list[str]) -> int:
         figures = asyncio.run(measured(url, count=given.orders, steps=given.steps))
         with place.fresh_url(given.db) as other:
             figures["floor_per_s"] = floor.measured(url, other, figures, depth=place.depth(given.steps))
+    with place.fresh_url(given.db) as url:
+        figures["product_orders_per_s"] = asyncio.run(products.measured(url, orders=PRODUCT_ORDERS))
     figures["ratio"] = round(figures["orders_per_s"] / figures["floor_per_s"], 2)
     if not given.json:
         for name, value in figures.items():

@@ -205,8 +205,9 @@ def _imsis(unit: Unit, iccids: Sequence[str]) -> dict[str, str]:
 
 def _check_free(unit: Unit, bound: Sequence[tuple[Any, ...]]) -> None:
     """Name the identity that is taken; a turn that failed on the unique index comes here with its bad order alone."""
-    for _, _, _, kind, namespace, value, *_ in bound:
-        if rows.fetch(unit, _LIVE, (kind, namespace, value)):
+    asked = [(_LIVE, (kind, namespace, value)) for _, _, _, kind, namespace, value, *_ in bound]
+    for (_, (kind, _, value)), found in zip(asked, rows.together(unit, asked), strict=True):
+        if found:
             raise Conflict(f"{value} is bound to a service", field=kind, fix="take another one, or wait until it rests")
 
 
