@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -116,11 +117,12 @@ def one_by_one(database: Database, onlooker: Onlooker, services: list[ServiceId]
     return sorted(taken)
 
 
-async def measured(url: str, *, count: int, steps: int) -> dict[str, Any]:
-    """The engine's figures."""
+async def measured(url: str, *, count: int, steps: int, prepared: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """The engine's figures; `prepared` is called when the lines are reserved and nothing is ordered yet."""
     database = Database(url, clock=SystemClock())
     town = place.Town()
     services = await asyncio.to_thread(town.build, database, steps=steps, services=count + IDLE)
+    await asyncio.to_thread(prepared)
     before = floor.rows(url)
     collector.calm()  # as every process does when it starts
     worker = Worker(database, Network(database, town.connect))

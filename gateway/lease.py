@@ -11,6 +11,8 @@ import structlog
 from kernel.database import Database
 from kernel.time import Pulse
 from kernel.work import SystemWork
+from oss.inventory import elements
+from oss.inventory.model import Differs
 from oss.orders import lanes, leases, retries
 from oss.orders.settle import Policy
 from oss.orders.store import Fenced
@@ -22,6 +24,9 @@ HURRY_S = 0.1
 LAPSE_S = 0.05
 """Another's lease is looked at so long after its end."""
 
+Rules = tuple[Policy, Mapping[str, Differs]]
+"""How often something is tried again, and which elements are looked at before each command."""
+
 
 class Lease:
     """One worker's name, the lanes it may claim on, and the thread that renews both."""
@@ -30,6 +35,7 @@ class Lease:
         self.lanes: set[str] = set()
         self.paces: Mapping[str, lanes.Pace] = {}
         self.policy = Policy()
+        self.wary: Mapping[str, Differs] = {}
         self.label = label
         self.draining = self.fenced = False
         self.heed: Callable[[set[str]], None] = lambda taken: None
@@ -81,7 +87,8 @@ class Lease:
         asked = self._pulse.seconds()  # before the database counts: what it waited must not lengthen the lease
         with self._door:
             name, busy = self.name, self.lanes | self._claimed | self._leaving
-        held, standing, paces, self.policy = self._database.run_system(lambda work: self._hold(work, name, busy))
+        held, standing, paces, rules = self._database.run_system(lambda work: self._hold(work, name, busy))
+        self.policy, self.wary = rules
         if paces != self.paces:
             self.paces = paces
         with self._door:
@@ -97,11 +104,11 @@ class Lease:
 
     def _hold(
         self, work: SystemWork, name: str, busy: set[str]
-    ) -> tuple[set[str], leases.Standing, dict[str, lanes.Pace], Policy]:
+    ) -> tuple[set[str], leases.Standing, dict[str, lanes.Pace], Rules]:
         held = lanes.hold(work, name, session=self._database.session, label=self.label, busy=busy)
         if self.draining:
             leases.drain(work, name)
-        return held, leases.standing(work, name), lanes.paces(work), retries.current(work)
+        return held, leases.standing(work, name), lanes.paces(work), (retries.current(work), elements.wary(work))
 
     def begin_anew(self) -> None:
         """Under another name: whatever the old one still had in hand is nobody's."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import structlog
 
+from gateway import preread
 from kernel.database import Database, Unavailable
 from kernel.errors import Invalid, Refused, TrunklineError, Unanswered, Unreachable
 from kernel.work import SystemWork
 from oss.inventory import elements
+from oss.inventory.model import Differs
 from oss.orders.run import Sent
 from oss.orders.settle import Answer, Word
 from oss.port import ElementSpec, NetworkElement
@@ -34,6 +37,7 @@ class Network:
 
     def __init__(self, database: Database, connect: Connect) -> None:
         self._database, self._connect = database, connect
+        self.wary: Mapping[str, Differs] = {}
         self._open: dict[tuple[str, str], NetworkElement] = {}
         self._opening: dict[tuple[str, str], asyncio.Task[NetworkElement]] = {}
         self._talks: set[asyncio.Task[Any] | None] = set()
@@ -68,6 +72,8 @@ class Network:
                 if sent.read_only:
                     reading = await element.read(command.intent, command.key)
                     return Answer(sent.task, sent.attempt, Word.READ, reading, transcript=reading.transcript)
+                if command.element in self.wary:
+                    return await preread.apply(element, sent, self.wary[command.element])
                 outcome = await element.apply(command)
                 return Answer(sent.task, sent.attempt, Word.DONE, outcome.reading, transcript=outcome.transcript)
         except (TrunklineError, TimeoutError) as error:

@@ -175,6 +175,7 @@ class Worker:
             board.hot |= leased
         look, board.hot = (board.hot | set(landing)) & open_lanes, set()
         self._paces.told(self.lease.paces, leased)
+        self._network.wary = self.lease.wary
         room = {lane: self._paces.room(lane, board.flying[lane] - landing[lane]) for lane in open_lanes}
         board.spare = {lane: spare for lane, (_, spare) in room.items()}
         return {lane: free for lane, (free, _) in room.items()}, look

@@ -17,7 +17,7 @@ from kernel.versions import PLATFORM_TENANT
 from kernel.work import SystemWork, Unit, Work
 from oss.inventory import store
 from oss.inventory.machine import ELEMENT, ElementMove
-from oss.inventory.model import Element
+from oss.inventory.model import Differs, Element
 from oss.port import ElementSpec
 from oss.specs import source
 from oss.specs.parts import Frozen
@@ -47,7 +47,7 @@ class ElementDocument(Frozen):
     """One element of a file; `lane` is the owner of its sessions, by default itself.
 
     `slots` and `per_s` are the commands that it bears at once and a second, whoever sends them; `zone` is that of its
-    windows.
+    windows; `differs` is what is done when it is not as it was left: overwrite, hold or adopt.
     """
 
     name: ElementName
@@ -60,6 +60,7 @@ class ElementDocument(Frozen):
     address: dict[str, StrictBool | StrictInt | StrictStr | None] = Field(default_factory=dict)
     credentials: dict[str, Reference] = Field(default_factory=dict)
     zone: Zone = "UTC"
+    differs: Differs = Differs.OVERWRITE
 
 
 class ElementsFile(Frozen):
@@ -97,7 +98,7 @@ def apply(work: Work | SystemWork, document: ElementDocument) -> Element:
     element.address, element.credentials = dict(document.address), dict(document.credentials)
     element.slots, element.per_s = document.slots, document.per_s
     element.dialect, element.version = document.dialect, version.hash
-    element.dialect_hash, element.zone = dialect_hash, document.zone
+    element.dialect_hash, element.zone, element.differs = dialect_hash, document.zone, document.differs
     work.session.flush()
     return element
 
@@ -150,6 +151,11 @@ def spec(work: Unit, name: str, *, dialect_hash: str | None = None) -> ElementSp
         dialect_hash=pinned,
         credentials=element.credentials,
     )
+
+
+def wary(work: Unit) -> dict[str, Differs]:
+    """The elements that are looked at before each command, and what a difference means there."""
+    return {row.name: row.differs for row in store.elements(work) if row.differs is not Differs.OVERWRITE}
 
 
 def said_once(work: Unit, name: str, intent: str, *, dialect_hash: str) -> bool:

@@ -49,6 +49,14 @@ class AlarmKind(StrEnum):
     BLAST_RADIUS = "blastRadius"
 
 
+class Differs(StrEnum):
+    """What is done when an element is not as it was left: replace it unseen, stop for a person, or keep the rest."""
+
+    OVERWRITE = "overwrite"
+    HOLD = "hold"
+    ADOPT = "adopt"
+
+
 class Role(StrEnum):
     """What a bound identity is to its service."""
 
@@ -240,6 +248,7 @@ class Element(Base):
     dialect_hash: Mapped[str]
     state: Mapped[ElementState]
     zone: Mapped[str] = mapped_column(default="UTC")
+    differs: Mapped[Differs] = mapped_column(default=Differs.OVERWRITE)
     version: Mapped[str]
 
 

@@ -93,6 +93,16 @@ class TaskOpened(Event):
     due_at: datetime | None
 
 
+class TaskAdopted(Event):
+    """What somebody else had set at an element stays there (`kept`); only what the command changes was changed."""
+
+    order_id: OrderId
+    seq: int
+    element: str
+    key: str
+    kept: dict[str, str | int | bool | None]
+
+
 class ServiceOrderCorrected(OrderFact):
     """A person corrected what a held order wants, and it goes on with a new plan."""
 

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from oss.inventory import elements
-from oss.orders import finish, undo
+from oss.orders import events, finish, undo
 from oss.orders.machine import OrderState, TaskMove, TaskState
-from oss.orders.model import OnError, Phase
+from oss.orders.model import OnError, OrderId, Phase
 from oss.orders.plan import UNDO, Plan
 from oss.orders.scratch import Scratch
 from oss.orders.store import OrderRow, TaskKey, TaskRow
-from oss.port import Reading, satisfies
+from oss.port import Reading, State, satisfies
 
 SECOND = 1_000_000
 
@@ -26,13 +26,17 @@ class Word(StrEnum):
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     UNANSWERED = "unanswered"
+    DIFFERS = "differs"
     READ = "read"
     UNREADABLE = "unreadable"
 
 
 @dataclass(slots=True)
 class Answer:
-    """What the edge brings back for one attempt; `message` is the element's own words, `transcript` all of them."""
+    """What the edge brings back for one attempt; `message` is the element's own words, `transcript` all of them.
+
+    `adopted` is what it was left with by somebody else and keeps.
+    """
 
     task: TaskKey
     attempt: int
@@ -40,6 +44,7 @@ class Answer:
     reading: Reading | None = None
     message: str = ""
     transcript: str = ""
+    adopted: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,39 @@ def _current(task: TaskRow, answer: Answer) -> bool:
 
 def _done(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
     scratch.step(task, TaskMove.CONFIRM)
+    if answer.adopted is not None:
+        _adopt(scratch, order, task, answer.adopted)
     scratch.evidence(order, task, answer.reading, answer.transcript)
     scratch.settle(order, task)
     go_on(scratch, order, task)
+
+
+def _adopt(scratch: Scratch, order: OrderRow, task: TaskRow, adopted: State) -> None:
+    """What the element keeps is what it is wanted to show from now on, until somebody wants something else."""
+    said = list(task.said)
+    said[3] = {**said[3], **adopted}
+    task.say(said)
+    fact = events.TaskAdopted(
+        order_id=OrderId(order.id), seq=task.seq, element=said[1], key=task.key, kept=dict(adopted)
+    )
+    scratch.of(order.tenant).emit(fact)
+
+
+def _differs(scratch: Scratch, order: OrderRow, task: TaskRow, answer: Answer, policy: Policy) -> None:
+    """It is not as it was left, and nothing was said: a person decides; a retry goes on from what is there now."""
+    name, element, *_ = said = list(task.said)
+    message = f"{name} on {element}: {answer.message}"
+    scratch.step(task, TaskMove.REFUSE, error=message)
+    scratch.settle(order, task)
+    said[4] = None if answer.reading is None else dict(answer.reading.state)
+    task.say(said)
+    task.owner = None
+    if order.phase is Phase.UNDO:
+        scratch.undoing.add(order.key)
+        if task.seq < UNDO:
+            return
+    suggestion = "look at the element: retry replaces what is there, skip leaves it as it is"
+    finish.hold(scratch, order, task, cause=answer.word, message=message, suggestion=suggestion)
 
 
 def go_on(scratch: Scratch, order: OrderRow, task: TaskRow) -> None:
@@ -213,6 +248,7 @@ _ANSWERS = {
     Word.REFUSED: _refused,
     Word.UNREACHABLE: _unreachable,
     Word.UNANSWERED: _unanswered,
+    Word.DIFFERS: _differs,
     Word.READ: _read,
     Word.UNREADABLE: _unreadable,
 }

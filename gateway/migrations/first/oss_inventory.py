@@ -154,6 +154,7 @@ def _element() -> None:
         sa.Column("dialect_hash", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("differs", sa.String(length=32), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_element")),
     )

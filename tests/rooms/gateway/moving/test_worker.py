@@ -14,6 +14,7 @@ from gateway.worker import Worker
 from kernel.database import Database, Unavailable
 from kernel.errors import Conflict
 from kernel.time import FakePulse
+from oss.inventory import elements
 from oss.orders import lanes, leases, retries
 from oss.orders import run as engine
 from oss.orders.settle import Answer, Policy, Word
@@ -88,6 +89,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(leases, "standing", lambda work, name: leases.Standing(False, lanes.RENEW_S))
     monkeypatch.setattr(lanes, "paces", lambda work: {})
     monkeypatch.setattr(retries, "current", lambda work: Policy())
+    monkeypatch.setattr(elements, "wary", lambda work: {})
     monkeypatch.setattr(leases, "drain", lambda work, name: None)
     monkeypatch.setattr(engine, "reclaim", lambda work, **_: 0)
     for module, names in ((engine, ("turn", "park")), (lanes, ("hold", "release"))):

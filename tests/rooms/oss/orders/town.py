@@ -13,7 +13,7 @@ from kernel.ids import TenantId
 from kernel.work import Actor, Work
 from oss.inventory import elements, supply
 from oss.inventory import service as inventory
-from oss.inventory.model import ServiceId
+from oss.inventory.model import Differs, ServiceId
 from oss.orders import lanes
 from oss.orders import run as engine
 from oss.orders import service as orders
@@ -56,6 +56,7 @@ class Town:
     olt: MemoryElement = field(default_factory=lambda: MemoryElement("olt"))
     broker: MemoryElement = field(default_factory=lambda: MemoryElement("broker"))
     spoken: list[str] = field(default_factory=list)
+    wary: dict[str, Differs] = field(default_factory=dict)
 
     def build(self) -> Town:
         """Apply the elements, the stock and the specification."""
@@ -92,6 +93,7 @@ class Town:
 
         async def all_of_it() -> list[Answer]:
             network = Network(self.database, connect)
+            network.wary = self.wary
             return [await network.speak(s) for s in sent]
 
         self.spoken += [f"{s.command.element}:{s.command.state}" for s in sent if not s.read_only]
