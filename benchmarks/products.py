@@ -40,7 +40,7 @@ LOOK_S = 0.02
 
 
 class Shop:
-    """A seller of the shipped catalogue, one customer, and stock for so many lines."""
+    """A seller of the shipped catalogue, customers, and stock for so many lines."""
 
     def __init__(self, database: Database, *, orders: int) -> None:
         self._database, self._orders = database, orders
@@ -50,10 +50,10 @@ class Shop:
         """The one element."""
         return self.element
 
-    def open(self) -> AccountId:
-        """Specifications, stock, catalogue and the customer's account."""
+    def open(self) -> list[AccountId]:
+        """Specifications, stock, catalogue, and a customer's account for each order."""
         self._database.run_system(self._platform)
-        return self._database.run(_commerce, tenant=place.OPERATOR, actor=place.CLERK)
+        return self._database.run(lambda work: _commerce(work, self._orders), tenant=place.OPERATOR, actor=place.CLERK)
 
     def _platform(self, work: SystemWork) -> None:
         for path in sorted((CONFIG / "specs").glob("*.yaml")):
@@ -69,17 +69,17 @@ class Shop:
         supply.apply(work, stock, granted_to=place.OPERATOR)
 
 
-def _commerce(work: Work) -> AccountId:
+def _commerce(work: Work, accounts: int) -> list[AccountId]:
     catalog.apply(work, CONFIG / "catalog/demo.yaml")
     exempt = {"tax_status": TaxStatus.EXEMPT, "exemption_reason": "a benchmark"}
     ledger.create_seller(work, name="Demo", country="DE", zone="Europe/Berlin", currency="EUR", **exempt)
     named: dict[str, Any] = {"name": "Ada", "email": "ada@example.org", "currency": "EUR", "zone": "Europe/Berlin"}
-    return customers.create(work, **named)[1].id
+    return [customers.create(work, **named)[1].id for _ in range(accounts)]
 
 
-def _submit(work: Work, account: AccountId, nth: int) -> None:
+def _submit(work: Work, account: AccountId) -> None:
     items = [{"action": "add", "offering": OFFERING}]
-    ordering.submit(work, requests.read({"account_id": account, "items": items, "key": f"order-{nth}"}))
+    ordering.submit(work, requests.read({"account_id": account, "items": items, "key": str(account)}))
 
 
 def _completed(work: SystemWork) -> int:
@@ -88,15 +88,15 @@ def _completed(work: SystemWork) -> int:
     return int(work.connection.execute(query).scalar_one())
 
 
-def _drained(database: Database, account: AccountId, orders: int) -> float:
+def _drained(database: Database, accounts: list[AccountId]) -> float:
     begun = time.perf_counter()
     waiting = [
-        database.submit(lambda work, n=nth: _submit(work, account, n), tenant=place.OPERATOR, actor=place.CLERK)  # type: ignore[misc]
-        for nth in range(orders)
+        database.submit(lambda work, a=account: _submit(work, a), tenant=place.OPERATOR, actor=place.CLERK)  # type: ignore[misc]
+        for account in accounts
     ]
     for future in waiting:
         future.result()
-    while database.read_system(_completed).result() < orders:
+    while database.read_system(_completed).result() < len(accounts):
         time.sleep(LOOK_S)
     return time.perf_counter() - begun
 
@@ -105,11 +105,11 @@ async def measured(url: str, *, orders: int) -> int:
     """Product orders a second, from the first submission to the last completion."""
     database = Database(url, clock=SystemClock(), subscriptions=dispatch.SUBSCRIPTIONS)
     shop = Shop(database, orders=orders)
-    account = await asyncio.to_thread(shop.open)
+    accounts = await asyncio.to_thread(shop.open)
     worker = Worker(database, Network(database, shop.connect))
     delivery = Delivery(database, dispatch.HANDLERS)
     parts = [asyncio.create_task(worker.run()), asyncio.create_task(delivery.run())]
-    draining = asyncio.create_task(asyncio.to_thread(_drained, database, account, orders))
+    draining = asyncio.create_task(asyncio.to_thread(_drained, database, accounts))
     await asyncio.wait((draining, *parts), return_when=asyncio.FIRST_COMPLETED)
     for part in parts:
         if part.done():
