@@ -75,7 +75,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "subscription list": (),
     "subscription show": (SUBSCRIPTION,),
     "order submit": ("--account", ACCOUNT, "--offering", "meter", "--key", "k"),
-    "order plan": ("--account", ACCOUNT, "--offering", "meter"),
+    "order plan": ("--account", ACCOUNT, "--offering", "meter", "--on-error", "hold"),
     "order show": (ORDER,),
     "order list": (),
     "order watch": (ORDER,),
