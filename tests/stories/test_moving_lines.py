@@ -1,4 +1,4 @@
-"""A line under another SIM, number and port, back from its end, and with a number from elsewhere: as elements show it."""
+"""A line under another SIM, number and port, back from its end, with a number from elsewhere: as elements show it."""
 
 from __future__ import annotations
 
