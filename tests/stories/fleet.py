@@ -103,6 +103,17 @@ class Fleet:
         await self.runtime.advance(self.clock.now() + timedelta(minutes=minutes))
         return await self.job(job_id)
 
+    async def over(self, job_id: str, *, rounds: int = 200) -> dict[str, Any]:
+        """A large job once nothing of it moves: each round has the time that thousands of lines take."""
+        for _ in range(rounds):
+            await self.runtime.settled(within_s=300)
+            told = await self.job(job_id)
+            if told["state"] != "inProgress":
+                return told
+            await self.runtime.ticker.tick()
+            self.clock.move_to(self.clock.now() + timedelta(seconds=1))
+        raise AssertionError(f"{job_id} never ended")
+
     # ---- what there is
 
     def see(self, fn: Callable[[Work], T]) -> T:
