@@ -12,6 +12,7 @@ from tests.rooms.bss.dunning.street import Street
 BORIS = Actor("noc:boris", frozenset({"operator"}))
 
 
+@pytest.mark.slow
 def test_a_rung_that_cuts_too_many_lines_is_held_beyond_the_limit(
     street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
