@@ -20,6 +20,8 @@ from bss.ordering import service as product_orders
 from bss.ordering.bulk import stepping as bulk
 from bss.payments import events as payment_events
 from bss.payments import handlers as payments
+from bss.porting import handlers as porting
+from bss.porting import service as ports
 from bss.subscriptions import events as subscription_events
 from bss.subscriptions import handlers as subscriptions
 from bss.usage import service as usage
@@ -49,8 +51,8 @@ TABLE: tuple[tuple[type[Event], tuple[Handler, ...]], ...] = (
     ),
     (order_events.ServiceOrderHeld, (ordering.on_service_order_held,)),
     (order_events.ServiceOrderReleased, (ordering.on_service_order_released,)),
-    (ordering_events.ProductOrderCompleted, (invoices.on_order_completed,)),
-    (ordering_events.ProductOrderFailed, (payments.on_order_failed,)),
+    (ordering_events.ProductOrderCompleted, (invoices.on_order_completed, porting.on_order_completed)),
+    (ordering_events.ProductOrderFailed, (payments.on_order_failed, porting.on_order_failed)),
     # money: an invoice is collected when issued; money or a credit cures a debt, a late one opens a case
     (invoice_events.InvoiceIssued, (invoices.on_invoice_issued, payments.on_invoice_issued)),
     (invoice_events.InvoiceOverdue, (dunning.on_overdue,)),
@@ -58,7 +60,11 @@ TABLE: tuple[tuple[type[Event], tuple[Handler, ...]], ...] = (
     (invoice_events.CreditNoteIssued, (dunning.on_credit,)),
     (payment_events.PaymentSucceeded, (dunning.on_payment,)),
     (payment_events.PaymentUnapplied, (dunning.on_unapplied,)),
-    (subscription_events.SubscriptionTerminated, (invoices.on_subscription_terminated,)),
+    (
+        subscription_events.SubscriptionTerminated,
+        (invoices.on_subscription_terminated, porting.on_subscription_terminated),
+    ),
+    (subscription_events.SubscriptionReinstated, (porting.on_subscription_reinstated,)),
     # the network's own ends: reservations nobody paid for, restrictions with an end
     (inventory_events.ReservationExpired, (ordering.on_reservation_expired,)),
     (inventory_events.RestrictionLapsed, (subscriptions.on_restriction_lapsed,)),
@@ -71,6 +77,7 @@ TIMERS: tuple[Timer, ...] = (
     Timer("signals", waits.signals_due, waits.next_signal_due, waits.forget),
     Timer("jeopardy", deadlines.due, deadlines.next_due, deadlines.look),
     Timer("ordering", product_orders.due, product_orders.next_due, product_orders.expire),
+    Timer("ports", ports.due, ports.next_due, ports.step),
     Timer("plans", holding.due, holding.next_due, holding.let_go),
     Timer("bulk", bulk.due, bulk.next_due, bulk.step),
     Timer("usage", usage.due, usage.next_due, usage.renew),

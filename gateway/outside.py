@@ -1,13 +1,15 @@
-"""The three kinds of errands: money of the payment gateway, tax quotes, letters."""
+"""The kinds of errands: money of the payment gateway, tax quotes, ports of numbers, letters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from adapters.payments import errand as payment_errand
+from adapters.portability import errand as port_errand
 from bss.invoices import service as invoices
 from bss.notices import service as notices
 from bss.payments import service as payments
+from bss.porting import service as ports
 from bss.tax.port import TaxQuote
 from gateway.errands import Kind
 from gateway.wiring import Gateway
@@ -31,6 +33,9 @@ def kinds(gateway: Gateway) -> tuple[Kind, ...]:
         except TrunklineError as error:
             return error
 
+    async def clear(errand: Any) -> Any:
+        return await port_errand.perform(gateway.portability, errand)
+
     async def send(errand: Any) -> TrunklineError | None:
         try:
             await gateway.notifier.send(errand.message)
@@ -42,6 +47,7 @@ def kinds(gateway: Gateway) -> tuple[Kind, ...]:
         *_alarms(gateway.settings.operator_address),
         Kind("payment", payments.errands, _step, pay, lambda w, e, a: payments.settle(w, e.step_id, a), _payable),
         Kind("tax", invoices.errands, _invoice, quote, _quoted),
+        Kind("port", ports.errands, _port, clear, lambda w, e, a: ports.settle(w, e.port_id, e.ask, a)),
         Kind(
             "notice", notices.errands, _notice, send, lambda w, e, a: notices.settle(w, e.notice_id, error=a), _sendable
         ),
@@ -95,6 +101,10 @@ def _quoted(work: Work, errand: Any, answer: TaxQuote | TrunklineError) -> objec
 
 def _step(errand: Any) -> tuple[TenantId, int]:
     return errand.tenant, errand.step_id
+
+
+def _port(errand: Any) -> tuple[TenantId, int]:
+    return errand.tenant, errand.port_id
 
 
 def _invoice(errand: Any) -> tuple[TenantId, int]:

@@ -43,6 +43,7 @@ def secret_values(facts: Mapping[str, Any]) -> dict[str, str]:
         "olt-1/priv_key": facts["olt"]["priv_key"],
         "bank/api-key": facts["bank"]["api_key"],
         "bank/webhook-secret": facts["bank"]["webhook_secret"],
+        "portability/api-key": facts["portability"]["api_key"],
     }
 
 

@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         le=10_000,
         description="Commands in flight on one lane at most, where its elements do not say `slots` themselves.",
     )
+    portability_url: str | None = Field(
+        default=None,
+        description="The clearing house for numbers over HTTP; without it one in memory agrees to every port.",
+    )
+    portability_key: str = Field(
+        default="portability/api-key", description="The name in the secret store of the clearing house's API key."
+    )
     poll_s: float = Field(
         default=1.0,
         gt=0,

@@ -36,6 +36,11 @@ class Simulators:
         key = self.facts["bank"]["api_key"]
         return await self._ask(method, f"{self.facts['bank']['url']}{path}", body, {"Authorization": f"Bearer {key}"})
 
+    async def clearing(self, operator: str, body: Any) -> Any:
+        """What an operator says to the clearing house's questions from now on."""
+        url = f"{self.facts['portability']['url']}/v1/control/operators/{operator}"
+        return await self._ask("PUT", url, body, {})
+
     async def _ask(self, method: str, url: str, body: Any, headers: dict[str, str]) -> Any:
         try:
             async with self._session.request(method, url, json=body, headers=headers) as answer:

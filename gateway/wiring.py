@@ -12,9 +12,12 @@ from adapters.elements import factory
 from adapters.notifications.file import FileNotifier
 from adapters.payments.http import HttpGateway
 from adapters.payments.memory import MemoryGateway
+from adapters.portability.http import HttpPortability
+from adapters.portability.memory import MemoryPortability
 from adapters.tax.table import TableQuotes
 from bss.notices.port import Notifier
 from bss.payments.port import PaymentGateway
+from bss.porting.port import NumberPortability
 from bss.tax import service as tax
 from bss.tax.port import TaxQuotes
 from bss.tax.table import Table
@@ -50,6 +53,13 @@ class Gateway:
             return MemoryGateway()
         return HttpGateway(self.settings.bank_url, api_key=self.secret(self.settings.bank_key))
 
+    @cached_property
+    def portability(self) -> NumberPortability:
+        """Whoever clears numbers between operators, opened when first asked for."""
+        if self.settings.portability_url is None:
+            return MemoryPortability()
+        return HttpPortability(self.settings.portability_url, api_key=self.secret(self.settings.portability_key))
+
     def secret(self, name: str) -> Secret:
         """A stored secret; may be called from any thread but a database one. Raises NotFound."""
         return self.database.read_system(lambda work: self.vault.get(work, name)).result()
@@ -60,9 +70,10 @@ class Gateway:
 
     async def close(self) -> None:
         """End what was opened; what was submitted is finished first."""
-        opened = self.__dict__.get("payments")
-        if opened is not None:
-            await opened.close()
+        for name in ("payments", "portability"):
+            opened = self.__dict__.get(name)
+            if opened is not None:
+                await opened.close()
         await asyncio.to_thread(self.database.close)
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from simulators import keys
 
-ELEMENTS = ("hlr", "olt", "mqtt", "bank")
+ELEMENTS = ("hlr", "olt", "mqtt", "bank", "portability")
 FAULTS_LIMIT = 1_000  # a test's worth of planned faults; each command looks at all of them
 DEFAULT_DELAY_MS = 1_000  # long enough to be seen, shorter than any client's timeout
 DELAY_LIMIT_MS = 600_000  # ten minutes: past every timeout a client may have

@@ -15,10 +15,10 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators import bank_http, broker, control, cpe_mqtt, faults, hlr_ssh, olt_agent, wire
+from simulators import bank_http, broker, control, cpe_mqtt, faults, hlr_ssh, olt_agent, portability, wire
 
 SHUTDOWN_S = 1.0  # an open HTTP request may finish
-READ_WORDS = {"hlr": "show", "olt": "GET", "mqtt": "/get", "bank": "GET"}
+READ_WORDS = {"hlr": "show", "olt": "GET", "mqtt": "/get", "bank": "GET", "portability": "GET"}
 QUIET = ("asyncssh", "amqtt", "transitions", broker.LOGGER)  # each logs what a broken session is meant to do
 
 
@@ -58,6 +58,8 @@ async def start(stack: contextlib.AsyncExitStack, chosen: argparse.Namespace) ->
         "api_key": bank.api_key,
         "webhook_secret": bank.webhook_secret,
     }
+    clearing = portability.ClearingHouse(run, wires["portability"])
+    where["portability"] = {"url": await serve_http(stack, clearing.app()), "api_key": clearing.api_key}
     handle = control.Control(
         plan,
         elements={"hlr": hlr.element, "olt": olt.element, "mqtt": fleet},
@@ -66,6 +68,7 @@ async def start(stack: contextlib.AsyncExitStack, chosen: argparse.Namespace) ->
             "olt": olt.element.state,
             "mqtt": fleet.state,
             "bank": bank.state,
+            "portability": clearing.state,
         },
         wires=wires,
         reboots={"hlr": hlr.reboot, "olt": olt.reboot, "mqtt": fleet.reboot},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -180,23 +180,43 @@ def _profile(item: ItemRequest, offering: Offering) -> dict[str, str]:
 
 
 def _check_relations(work: Work, account: BillingAccount, lines: tuple[Line, ...]) -> None:
-    if not any(line.offering.requires or line.offering.excludes for line in lines):
+    """Whether what the account will have fits together: nothing missing, nothing that excludes, nothing left alone."""
+    leaving = {
+        line.subscription.offering
+        for line in lines
+        if line.subscription is not None and line.item.action in (Action.DELETE, Action.MODIFY)
+    }
+    if not leaving and not any(line.offering.requires or line.offering.excludes for line in lines):
         return
     touched = {line.subscription.id for line in lines if line.subscription is not None}
-    had = subscriptions.of_account(work, account.id)
-    codes = {each.offering for each in had if each.state in LIVE and each.id not in touched}
+    had = [each for each in subscriptions.of_account(work, account.id) if each.state in LIVE and each.id not in touched]
+    codes = {each.offering for each in had}
     codes |= {line.offering.code for line in lines if line.item.action is not Action.DELETE}
     for line in lines:
-        if line.item.action is Action.DELETE:
-            continue
-        missing = sorted(set(line.offering.requires) - codes)
-        clashing = sorted(set(line.offering.excludes) & (codes - {line.offering.code}))
-        if missing:
-            message = f"{line.offering.code} needs {', '.join(missing)}"
-            raise Invalid(message, field="offering", fix="order it together with them")
-        if clashing:
-            message = f"{line.offering.code} excludes {', '.join(clashing)}"
-            raise Invalid(message, field="offering", fix="end the other line first")
+        if line.item.action is not Action.DELETE:
+            _check_one(line.offering, codes)
+    if gone := leaving - codes:
+        _check_left(work, had, gone)
+
+
+def _check_one(offering: Offering, codes: Collection[str]) -> None:
+    missing = sorted(set(offering.requires) - set(codes))
+    clashing = sorted(set(offering.excludes) & (set(codes) - {offering.code}))
+    if missing:
+        message = f"{offering.code} needs {', '.join(missing)}"
+        raise Invalid(message, field="offering", fix="order it together with them")
+    if clashing:
+        message = f"{offering.code} excludes {', '.join(clashing)}"
+        raise Invalid(message, field="offering", fix="end the other line first")
+
+
+def _check_left(work: Work, had: Sequence[Subscription], gone: Collection[str]) -> None:
+    """Refuse to take away what another line of the account needs."""
+    for each in had:
+        lost = sorted(set(catalog.offering(work, each.offering, each.offering_hash).requires) & set(gone))
+        if lost:
+            message = f"{each.id} ({each.offering}) needs {', '.join(lost)}"
+            raise Invalid(message, field="subscription_id", fix=f"end {each.id} in the same order, or first")
 
 
 def _owed(work: Work, account: BillingAccount, lines: tuple[Line, ...]) -> Estimate:

@@ -13,6 +13,8 @@ from gateway.cli.output import Format, Output
 
 app = noun("Lines: restricted, lifted, moved, renewed, terminated.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print the commands instead of sending them")]
+Opens = Annotated[str, typer.Option("--from", help="RFC 3339 instant at which the window opens")]
+Closes = Annotated[str, typer.Option("--until", help="RFC 3339 instant at which the window closes")]
 Cause = Annotated[str, typer.Option(help="nonPayment, customer, fraud, lost, policy or legal")]
 
 
@@ -105,6 +107,36 @@ def renew(
 ) -> None:
     """Bind a line for another term; the network hears nothing."""
     office.ask("line.renew", {"subscription_id": subscription_id, "months": months}, output=output)
+
+
+@app.command("port-in")
+def port_in(
+    account: Annotated[str, typer.Option(help="the billing account (acc_...)")],
+    offering: Annotated[str, typer.Option(help="what the line is to be")],
+    number: Annotated[str, typer.Option(help="the number that comes along")],
+    donor: Annotated[str, typer.Option(help="the operator it comes from")],
+    opens: Opens,
+    closes: Closes,
+    method: Annotated[str | None, typer.Option(help="the payment method (pmt_...); by invoice unless told")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Bring a number along from another operator; its line is ordered when the window opens."""
+    document = {"account_id": account, "offering": offering, "number": number, "method_id": method}
+    window = {"other": donor, "window_from": opens, "window_until": closes}
+    office.ask("line.port-in", {**document, **window}, output=output)
+
+
+@app.command("port-out")
+def port_out(
+    subscription_id: str,
+    recipient: Annotated[str, typer.Option(help="the operator it goes to")],
+    opens: Opens,
+    closes: Closes,
+    output: Output = Format.TABLE,
+) -> None:
+    """Agree that a line's number goes to another operator; the line ends when the window opens."""
+    window = {"other": recipient, "window_from": opens, "window_until": closes}
+    office.ask("line.port-out", {"subscription_id": subscription_id, **window}, output=output)
 
 
 @app.command("timeline")

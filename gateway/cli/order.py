@@ -22,6 +22,10 @@ Changed = Annotated[
 ]
 Ended = Annotated[list[str] | None, typer.Option("--end", metavar="SUB", help="a line to end; may be repeated")]
 Start = Annotated[str | None, typer.Option("--start-at", help="RFC 3339 instant at which it begins; now unless told")]
+OnError = Annotated[
+    str | None,
+    typer.Option(help="what a failed step of --offering and --change does: rollback (unless told), hold or partial"),
+]
 Within = Annotated[float, typer.Option(help="seconds to wait for its end")]
 Kept = Annotated[list[str] | None, typer.Option("--keep", help="a line of the whole that stays as it is: SUB")]
 Waited = Annotated[float | None, typer.Option("--wait", help="seconds to wait for its end; not at all unless told")]
@@ -41,6 +45,7 @@ def submit(
         str | None, typer.Option("--plan", help="a plan's checksum: exactly as planned, or refused if it is stale")
     ] = None,
     start_at: Start = None,
+    on_error: OnError = None,
     wait: Waited = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -48,7 +53,11 @@ def submit(
 
     async def submitted() -> Any:
         document = data(file) if file is not None else {}
-        document = {**document, **_options(account, _items(offering, change, end, keep), method, key), "plan": plan}
+        document = {
+            **document,
+            **_options(account, _items(offering, change, end, keep, on_error), method, key),
+            "plan": plan,
+        }
         document |= {} if start_at is None else {"start_at": start_at}
         document["key"] = repeatable(document.get("key"))
         async with office.office(moving=wait is not None) as doer:
@@ -71,13 +80,14 @@ def plan(
     keep: Kept = None,
     method: Annotated[str | None, typer.Option(help="the payment method (pmt_...); by invoice unless told")] = None,
     start_at: Start = None,
+    on_error: OnError = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Show what an order would do, and send nothing: commands, what it holds, its first invoice, its undo."""
 
     async def planned() -> Any:
         document = data(file) if file is not None else {}
-        document = {**document, **_options(account, _items(offering, change, end, keep), method, None)}
+        document = {**document, **_options(account, _items(offering, change, end, keep, on_error), method, None)}
         document |= {} if start_at is None else {"start_at": start_at}
         async with office.office() as doer:
             return await office.done(doer, "order.plan", document)
@@ -152,14 +162,19 @@ def retry(order_id: str, output: Output = Format.TABLE) -> None:
 
 
 def _items(
-    offerings: list[str] | None, changes: list[str] | None, ends: list[str] | None, kept: list[str] | None
+    offerings: list[str] | None,
+    changes: list[str] | None,
+    ends: list[str] | None,
+    kept: list[str] | None,
+    on_error: str | None,
 ) -> list[dict[str, str]]:
-    items = [{"action": "add", "offering": code} for code in offerings or []]
+    failing = {} if on_error is None else {"on_error": on_error}
+    items = [{"action": "add", "offering": code, **failing} for code in offerings or []]
     for each in changes or []:
         line, _, code = each.partition("=")
         if not line or not code:
             raise typer.BadParameter(f"{each!r} is not SUB=OFFERING", param_hint="--change")
-        items.append({"action": "modify", "subscription_id": line, "offering": code})
+        items.append({"action": "modify", "subscription_id": line, "offering": code, **failing})
     items += [{"action": "delete", "subscription_id": line} for line in ends or []]
     return [*items, *({"action": "noChange", "subscription_id": line} for line in kept or [])]
 

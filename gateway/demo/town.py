@@ -121,6 +121,7 @@ async def town(
             audit_anchor=folder / "audit.anchor",
             notices_dir=folder / "notices",
             bank_url=sim.facts["bank"]["url"],
+            portability_url=sim.facts["portability"]["url"],
             poll_s=0.2,
         )
         gateway = open_gateway(

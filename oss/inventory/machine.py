@@ -49,6 +49,7 @@ class ResourceState(StrEnum):
     RESERVED = "reserved"
     ASSIGNED = "assigned"
     QUARANTINE = "quarantine"
+    AWAY = "away"
 
 
 class ResourceMove(StrEnum):
@@ -60,6 +61,8 @@ class ResourceMove(StrEnum):
     REST = "rest"
     RETURN = "return"
     RECALL = "recall"
+    LEAVE = "leave"
+    ARRIVE = "arrive"
 
 
 RESOURCE = Machine(
@@ -73,11 +76,15 @@ RESOURCE = Machine(
         (ResourceState.ASSIGNED, ResourceMove.REST): ResourceState.QUARANTINE,
         (ResourceState.QUARANTINE, ResourceMove.RETURN): ResourceState.FREE,
         (ResourceState.QUARANTINE, ResourceMove.RECALL): ResourceState.RESERVED,
+        (ResourceState.QUARANTINE, ResourceMove.LEAVE): ResourceState.AWAY,
+        (ResourceState.FREE, ResourceMove.LEAVE): ResourceState.AWAY,
+        (ResourceState.AWAY, ResourceMove.ARRIVE): ResourceState.FREE,
     },
     meanings={
         ResourceState.FREE: "In stock; the tenant it is granted to may reserve it.",
         ResourceState.RESERVED: "Held for one service: it is not active yet, or moves to it.",
         ResourceState.ASSIGNED: "Used by one active service.",
+        ResourceState.AWAY: "Another operator has it: a number that was ported out, or came from there and went back.",
         ResourceState.QUARANTINE: "Resting after use, so that late usage and late calls find nobody new.",
     },
 )

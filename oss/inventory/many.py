@@ -116,7 +116,7 @@ def _locked(work: Work, ids: Collection[ServiceId]) -> dict[ServiceId, Any]:
     for some in chunks(ids):
         mine = (Service.tenant == work.tenant, among(work, Service.id, some))
         query = sa.select(*columns).where(*mine).order_by(Service.id).with_for_update()
-        found.update({row.id: row for row in work.connection.execute(query)})
+        found.update({row.id: row for row in work.connection.execute(query).all()})
     return found
 
 
@@ -129,7 +129,7 @@ def _standing(work: Work, ids: Collection[ServiceId]) -> set[tuple[ServiceId, st
             Restriction.lifted_at.is_(None),
         )
         query = sa.select(Restriction.service_id, Restriction.cause, Restriction.level).where(*mine)
-        found |= {(service_id, cause, level) for service_id, cause, level in work.connection.execute(query)}
+        found |= {(service_id, cause, level) for service_id, cause, level in work.connection.execute(query).all()}
     return found
 
 

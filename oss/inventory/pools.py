@@ -27,6 +27,8 @@ from oss.specs.pools import PoolKind, pool_kind
 
 QUARANTINE = timedelta(days=90)
 """How long a used identity rests: longer than the latest usage record that is still accepted."""
+FROM = "portedFrom"
+"""The attribute of a number that is another operator's by its range: it goes back there when its line ends."""
 BATCH = 1_000
 """Pieces checked by one statement: below every database's limit of parameters."""
 
@@ -108,8 +110,8 @@ def end_rest(work: Unit, resource_id: ResourceId) -> bool:
     piece = store.resource(work, resource_id)
     if piece is None or piece.state is not ResourceState.QUARANTINE or piece.until is None or piece.until > work.now:
         return False
-    piece.state = RESOURCE.after(piece.state, ResourceMove.RETURN)
-    piece.until = None
+    back = ResourceMove.LEAVE if FROM in piece.attributes else ResourceMove.RETURN
+    piece.state, piece.until = RESOURCE.after(piece.state, back), None
     return True
 
 

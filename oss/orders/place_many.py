@@ -21,7 +21,6 @@ from oss.orders import service as orders
 from oss.orders.decompose import decompose
 from oss.orders.machine import ORDER, OrderMove
 from oss.orders.model import OnError, OrderId, Phase, Priority, Verb
-from oss.orders.plan import Plan
 from oss.orders.prepare import Subject
 from oss.orders.scratch import Scratch, opened
 from oss.orders.store import OrderRow
@@ -105,31 +104,20 @@ def _start(
     ids = [ServiceId(order.service_id) for order in made]
     _raise(work, ids)
     shown = _shown(work, ids)
-    for one, order in zip(ids, made, strict=True):
+    targets = [prepare.targets(work, *wanted[one]) for one in ids]
+    reach = prepare.reach(work, [target for each in targets for target in each]) if ids else {}
+    for one, order, shows in zip(ids, made, targets, strict=True):
         subject, intent = wanted[one]
         scratch.move(order, OrderMove.START)
         scratch.fact(events.ServiceOrderAcknowledged, order, generation=order.generation, state=order.state)
         work.audit("orderPlaced", OrderId(order.id), {"verb": order.verb, "service": str(one)})
-        plan = _plan(work, subject, order.verb, intent, shown.get(one, {}))
+        guarded = subject.protected and not prepare.approved(work, subject.id)
+        plan = decompose(order.verb, shows, shown=shown.get(one, {}), reach=reach, protected=guarded)
         finish.start(scratch, order, subject, intent, plan=plan)
         del scratch.changed_orders[order.key]
     store.insert_orders(scratch.unit, made)
     finish.settle_confirmed(scratch)
     scratch.write()
-
-
-def _plan(work: Work, subject: Subject, verb: Verb, intent: Intent, shown: Shown) -> Plan:
-    targets = prepare.targets(work, subject, intent)
-    guarded = subject.protected and not prepare.approved(work, subject.id)
-    return decompose(verb, targets, shown=shown, reach=_reach(work, targets), protected=guarded)
-
-
-def _reach(work: Work, targets: Sequence[Any]) -> dict[str, Any]:
-    """How elements are reached, each looked up once in a transaction."""
-    known: dict[str, Any] = work.session.info.setdefault("reach", {})
-    if any(target.element not in known for target in targets):
-        known |= prepare.reach(work, [target for target in targets if target.element not in known])
-    return known
 
 
 # ---- what is read for all of them at once
@@ -155,9 +143,8 @@ def _wanted(work: Work, ids: Sequence[ServiceId]) -> dict[ServiceId, tuple[Subje
             among(work, Restriction.service_id, some),
             Restriction.lifted_at.is_(None),
         )
-        for service_id, level in work.connection.execute(
-            sa.select(Restriction.service_id, Restriction.level).where(*standing)
-        ):
+        levels_of = sa.select(Restriction.service_id, Restriction.level).where(*standing)
+        for service_id, level in work.connection.execute(levels_of).all():
             levels[service_id] = max(levels[service_id], level, key=_STRICTNESS.index)
         found.update({row.id: (_subject(row), _intent(row, levels[row.id])) for row in services})
     return found
@@ -196,8 +183,7 @@ def _shown(work: Work, ids: Sequence[ServiceId]) -> dict[ServiceId, Shown]:
     for some in chunks(ids):
         mine = (Confirmation.tenant == work.tenant, among(work, Confirmation.service_id, some))
         query = sa.select(Confirmation.service_id, Confirmation.element, Confirmation.key, wanted).where(*mine)
-        for service_id, element, key, state in work.connection.execute(
-            query.order_by(Confirmation.order_id, Confirmation.seq)
-        ):
+        ordered = query.order_by(Confirmation.order_id, Confirmation.seq)
+        for service_id, element, key, state in work.connection.execute(ordered).all():
             found[service_id][element, key] = from_json(state)
     return found

@@ -26,7 +26,6 @@ class TaskKind(StrEnum):
     """What ends a task: an element's answer (command), or something that no element answers."""
 
     COMMAND = "command"
-    READ = "read"
     WAIT = "wait"
     MANUAL = "manual"
     TIMER = "timer"

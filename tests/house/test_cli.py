@@ -24,6 +24,7 @@ fallout list|show, element list|probe, secret put, token create
 """
 RUNNING = {"demo", "serve", "worker", "sim up"}
 """These run until they are told to stop; what they print is not a row of data."""
+WINDOW = ("--from", "2026-07-01T02:00:00+02:00", "--until", "2026-07-01T04:00:00+02:00")
 ORDER, ACCOUNT = "por_0000000000000", "acc_0000000000000"
 SUBSCRIPTION, INVOICE = "sub_0000000000000", "inv_0000000000000"
 TASK = "tsk_0000000000000"
@@ -75,7 +76,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "subscription list": (),
     "subscription show": (SUBSCRIPTION,),
     "order submit": ("--account", ACCOUNT, "--offering", "meter", "--key", "k"),
-    "order plan": ("--account", ACCOUNT, "--offering", "meter"),
+    "order plan": ("--account", ACCOUNT, "--offering", "meter", "--on-error", "hold"),
     "order show": (ORDER,),
     "order list": (),
     "order watch": (ORDER,),
@@ -92,6 +93,11 @@ WORDS: dict[str, tuple[str, ...]] = {
     "line change-number": (SUBSCRIPTION,),
     "line move": (SUBSCRIPTION,),
     "line renew": (SUBSCRIPTION,),
+    "line port-in": ("--account", ACCOUNT, "--offering", "mobile", "--number", "49301234567", "--donor", "a", *WINDOW),
+    "line port-out": (SUBSCRIPTION, "--recipient", "a", *WINDOW),
+    "porting list": (),
+    "porting show": ("prt_0000000000000",),
+    "porting cancel": ("prt_0000000000000", "--reason", "why"),
     "line timeline": (SUBSCRIPTION,),
     "element window add": ("nobody", "--days", "daily", "--from", "22:00", "--until", "05:00", "--reason", "swap"),
     "element window list": (),

@@ -55,6 +55,7 @@ class Fleet:
     """A house over a file, and the element that outlives it."""
 
     folder: Path
+    url: str | None = None
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
     element: MemoryElement = field(default_factory=lambda: MemoryElement("broker-1"))
     lines: list[SubscriptionId] = field(default_factory=list)
@@ -102,6 +103,17 @@ class Fleet:
         await self.runtime.advance(self.clock.now() + timedelta(minutes=minutes))
         return await self.job(job_id)
 
+    async def over(self, job_id: str, *, rounds: int = 200) -> dict[str, Any]:
+        """A large job once nothing of it moves: each round has the time that thousands of lines take."""
+        for _ in range(rounds):
+            await self.runtime.settled(within_s=300)
+            told = await self.job(job_id)
+            if told["state"] != "inProgress":
+                return told
+            await self.runtime.ticker.tick()
+            self.clock.move_to(self.clock.now() + timedelta(seconds=1))
+        raise AssertionError(f"{job_id} never ended")
+
     # ---- what there is
 
     def see(self, fn: Callable[[Work], T]) -> T:
@@ -133,7 +145,7 @@ class Fleet:
     async def alive(self) -> AsyncIterator[Runtime]:
         """The house for the length of a block, in a process of its own as far as its memory goes."""
         settings = Settings(
-            database_url=f"sqlite:///{self.folder}/fleet.db",
+            database_url=self.url or f"sqlite:///{self.folder}/fleet.db",
             secret_key_file=self.folder / "secret.key",
             notices_dir=self.folder / "notices",
             poll_s=0.05,
@@ -257,9 +269,9 @@ def _network(work: SystemWork) -> None:
 
 
 @asynccontextmanager
-async def fleet(folder: Path, count: int) -> AsyncIterator[Fleet]:
+async def fleet(folder: Path, count: int, *, url: str | None = None) -> AsyncIterator[Fleet]:
     """A furnished fleet whose house lives for the length of the block."""
-    made = Fleet(folder)
+    made = Fleet(folder, url)
     async with made.alive():
         await made.furnish(count)
         yield made

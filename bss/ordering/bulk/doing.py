@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bss.ordering import service as ordering
+from bss.ordering import undoing
 from bss.ordering.bulk.checks import Told, submission
 from bss.ordering.bulk.model import BulkJob, BulkRow, BulkVerb
 from bss.ordering.bulk.rows import PROFILE, instant
@@ -19,7 +20,6 @@ from kernel.errors import TrunklineError
 from kernel.work import Work
 from oss.inventory import service as inventory
 from oss.inventory.many import Wish
-from oss.orders import service as orders
 from oss.orders.model import OrderId, Priority
 from oss.port import Level
 
@@ -128,9 +128,8 @@ def _terminate(work: Work, told: Told, parent: str, number: int) -> Done:
 
 
 def _reinstate(work: Work, told: Told, parent: str, number: int) -> Done:
-    ended_by = OrderId.parse(told["service_order_id"])
-    orders.cancel(work, ended_by, reason=f"undone by {parent}")
-    return Done(_line(told), ended_by)
+    line = _line(told)
+    return Done(line, undoing.undo_terminate(work, line))
 
 
 _MANY: dict[BulkVerb, Many] = {BulkVerb.RESTRICT: _restrict, BulkVerb.LIFT: _lift}

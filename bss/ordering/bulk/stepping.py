@@ -91,12 +91,13 @@ def _follow(work: Work, job: BulkJob) -> None:
         rows = store.numbered(work, job.id, sorted(told))
         for row in rows:
             state, reason = told[row.number]
-            _move(job, row, _move_of(job, before, state), error=reason)
+            _move(job, row, _move_of(row, before, state), error=reason)
         store.write(work, rows)
 
 
-def _move_of(job: BulkJob, before: RowState, state: OrderState) -> RowMove:
-    if job.verb is BulkVerb.REINSTATE and state in _TAKEN_BACK:
+def _move_of(row: BulkRow, before: RowState, state: OrderState) -> RowMove:
+    taken_back = row.columns.get("service_order_id")
+    if taken_back is not None and taken_back == str(row.service_order_id) and state in _TAKEN_BACK:
         return _TAKEN_BACK[state]
     return _MOVES.get(state, RowMove.RELEASE) if before is R.HELD else _MOVES[state]
 

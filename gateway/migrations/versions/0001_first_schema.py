@@ -11,6 +11,7 @@ from gateway.migrations.first import (
     bss_ordering,
     bss_ordering_bulk,
     bss_payments,
+    bss_porting,
     bss_subscriptions,
     bss_usage,
     gateway_identity,
@@ -47,6 +48,7 @@ def upgrade() -> None:
     kernel_events.create()
     bss_ledger.create()
     bss_notices.create()
+    bss_porting.create()
     bss_payments.create()
     bss_subscriptions.create()
     bss_ordering.create()
@@ -66,6 +68,7 @@ def downgrade() -> None:
     bss_ordering.drop()
     bss_subscriptions.drop()
     bss_payments.drop()
+    bss_porting.drop()
     bss_notices.drop()
     bss_ledger.drop()
     kernel_events.drop()

@@ -19,6 +19,7 @@ from bss.ordering import handlers as on_ordering
 from bss.ordering import request as requests
 from bss.ordering import service as ordering
 from bss.ordering.model import ProductOrder, ProductOrderItem
+from bss.porting import handlers as on_porting
 from bss.subscriptions import handlers as on_subscriptions
 from bss.subscriptions import service as subscriptions
 from bss.subscriptions.model import Subscription
@@ -60,6 +61,10 @@ HANDLERS: Mapping[str, list[Callable[[Work, Any], None]]] = {
     "ServiceOrderCancelled": [on_ordering.on_service_order_cancelled, on_subscriptions.on_service_order_cancelled],
     "ServiceOrderHeld": [on_ordering.on_service_order_held],
     "ServiceOrderReleased": [on_ordering.on_service_order_released],
+    "ProductOrderCompleted": [on_porting.on_order_completed],
+    "ProductOrderFailed": [on_porting.on_order_failed],
+    "SubscriptionTerminated": [on_porting.on_subscription_terminated],
+    "SubscriptionReinstated": [on_porting.on_subscription_reinstated],
     "ReservationExpired": [on_ordering.on_reservation_expired],
     "RestrictionLapsed": [on_subscriptions.on_restriction_lapsed],
 }

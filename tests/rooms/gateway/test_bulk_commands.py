@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.rooms.gateway.conftest import Furnished, Said
 
 Trunkline = Callable[..., Said]
@@ -54,6 +56,7 @@ def test_a_huge_file_is_refused_by_its_size(trunkline: Trunkline, folder: Path) 
     assert (said.code, said.err.splitlines()[0]) == (5, f"error: {path}: has more than 67108864 bytes (FILE_BYTES)")
 
 
+@pytest.mark.slow
 def test_an_activation_is_rejected_by_the_stock_and_comes_out_again(
     trunkline: Trunkline, folder: Path, furnished: Furnished
 ) -> None:

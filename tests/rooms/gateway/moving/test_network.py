@@ -145,3 +145,36 @@ async def test_one_session_that_ends_badly_leaves_none_of_the_others_open(wire: 
     assert [box.closed for box in wire.boxes] == [1, 1, 1]
     await wire.network.element("hlr")
     assert len(wire.boxes) == 4
+
+
+async def test_a_dialogue_once_went_on_with_its_next_line_after_the_lease_had_run_out(wire: Wire) -> None:
+    written: list[str] = []
+    first, prompt = asyncio.Event(), asyncio.Event()
+
+    async def two_lines() -> None:
+        written.append("interface 1")
+        first.set()
+        await prompt.wait()
+        written.append("shutdown")
+
+    box = await wire.network.element("olt")
+    box._do = two_lines  # type: ignore[attr-defined]
+    talk = asyncio.create_task(wire.network.speak(sent()))
+    await first.wait()
+    prompt.set()  # the next prompt is there already, and the loop would write the next line before anything else
+    wire.network.break_off()
+    answer = await talk
+    assert (written, answer.word) == (["interface 1"], Word.UNANSWERED)
+    assert answer.message == "broken off: the lease was not renewed in time"
+    assert (await wire.network.speak(sent())).word is Word.DONE
+    await wire.network.silence()
+    assert wire.boxes[0].closed == 1
+
+
+async def test_a_read_back_that_is_broken_off_is_only_asked_again(wire: Wire) -> None:
+    box = await wire.network.element("olt")
+    box.silent = True  # type: ignore[attr-defined]
+    talk = asyncio.create_task(wire.network.speak(sent(read_only=True)))
+    await asyncio.sleep(0)
+    wire.network.break_off()
+    assert (await talk).word is Word.UNREADABLE
