@@ -20,6 +20,7 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 """Two characters at a time: ids are written into every fact, and this is three times faster than one by one."""
 _EPOCH_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z; 41 bits of milliseconds last until 2093
 _NODE_BITS, _SEQUENCE_BITS = 10, 12
+_SEQUENCE = (1 << _SEQUENCE_BITS) - 1
 _START_BITS = 11
 """Each process begins its sequences somewhere in the lower half: two that drew one node still seldom meet."""
 
@@ -41,6 +42,11 @@ class Id(int):
     def new(cls) -> Self:
         """A fresh id, larger than any this process made before."""
         return cls(_source.next())
+
+    @classmethod
+    def next(cls) -> int:
+        """The same as a bare number, for rows of the hot paths."""
+        return _source.next()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -117,11 +123,12 @@ class _Source:
         self._last = 0
 
     def next(self) -> int:
-        floor = ((time.time_ns() // 1_000_000 - _EPOCH_MS) << _SEQUENCE_BITS) + self._start
         with self._lock:
-            self._last = max(self._last + 1, floor)
-            stamp = self._last
-        ms, sequence = stamp >> _SEQUENCE_BITS, stamp & ((1 << _SEQUENCE_BITS) - 1)
+            stamp = ((time.time_ns() // 1_000_000 - _EPOCH_MS) << _SEQUENCE_BITS) + self._start
+            if stamp <= self._last:
+                stamp = self._last + 1
+            self._last = stamp
+        ms, sequence = stamp >> _SEQUENCE_BITS, stamp & _SEQUENCE
         return (ms << (_NODE_BITS + _SEQUENCE_BITS)) | (sequence << _NODE_BITS) | self._node
 
 

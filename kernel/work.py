@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from kernel import events
@@ -112,6 +113,20 @@ class Work(Unit):
             )
         )
         return event_id
+
+    def tell(self, kind: type[events.Event], subject: Id, fields: Mapping[str, object]) -> None:
+        """`emit` on the hot paths: all of the fact's fields as plain values, ids as text, the subject's own first."""
+        self.notes.events.append(
+            (
+                int(self.tenant),
+                EventId.next(),
+                self.micros,
+                kind.__name__,
+                int(subject),
+                self.actor.name,
+                to_json(fields).decode(),
+            )
+        )
 
     def audit(self, action: str, subject: Id | str, detail: Mapping[str, Any] | None = None) -> None:
         """Record an act of this Work's actor in the audit chain; `detail` never holds a secret."""

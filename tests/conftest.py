@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import pkgutil
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 import bss
 import kernel
@@ -57,10 +62,24 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualC
 
 
 def _opened(url: str, clock: VirtualClock) -> Iterator[Database]:
+    if url.startswith("sqlite"):
+        shutil.copyfile(_tables(frozenset(Base.metadata.tables)), url.removeprefix("sqlite:///"))
     opened = Database(url, clock=clock, strict_tenancy=True)
-    Base.metadata.create_all(opened.engine)
+    if not url.startswith("sqlite"):
+        Base.metadata.create_all(opened.engine)
     yield opened
     opened.close()
+
+
+@cache
+def _tables(names: frozenset[str]) -> Path:
+    """A file with empty tables, to be copied: making a hundred of them takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="trunkline-tables-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    engine = sa.create_engine(f"sqlite:///{folder}/tables.db")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return folder / "tables.db"
 
 
 @contextmanager

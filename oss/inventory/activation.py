@@ -120,7 +120,7 @@ def become_all(unit: Unit, confirmed: Sequence[Confirmed]) -> None:
         _activate(unit, first)
     for c in first:
         owner = known[c.key].owner
-        c.work.emit(ServiceActivated.model_construct(service_id=c.service_id, owner=owner, at=c.at))
+        c.work.tell(ServiceActivated, c.service_id, {"service_id": str(c.service_id), "owner": owner, "at": c.at})
         if c.intent.level is not Level.NONE:
             c.work.emit(RestrictionConfirmed(service_id=c.service_id, owner=owner, level=c.intent.level, at=c.at))
     if not alone:
@@ -189,7 +189,7 @@ def _bind(unit: Unit, first: Sequence[Confirmed], pieces: Sequence[tuple[Any, ..
             known["imsi"] = imsis[value]
         for name, identity in known.items():
             where = kind.namespaces[name] or namespace
-            bound.append((int(BindingId.new()), tenant, service, name, where, identity, str(Role.CURRENT), at))
+            bound.append((BindingId.next(), tenant, service, name, where, identity, str(Role.CURRENT), at))
     if len(first) == 1:
         _check_free(unit, bound)
     rows.append(unit, "binding", _BINDING, bound)

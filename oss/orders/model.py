@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Index, text
@@ -14,9 +15,18 @@ from kernel.tables import Base, Tenanted
 from oss.inventory.model import ServiceId
 from oss.orders.machine import IN_FLIGHT, OPEN_ORDERS, OrderState, TaskState
 
+NAMED = 16_384
+"""Orders whose text is remembered: as many as are under way on a busy worker."""
+
 
 class OrderId(Id, prefix="sor"):
     """A service order."""
+
+
+@lru_cache(maxsize=NAMED)
+def named(order_id: int) -> str:
+    """An order's id as text: its commands and facts say it over and over."""
+    return str(OrderId(order_id))
 
 
 class GroupId(Id, prefix="grp"):

@@ -15,7 +15,7 @@ from kernel.work import SystemWork
 from oss.inventory.model import ServiceId
 from oss.orders import finish, guard, prepare, store, undo
 from oss.orders.machine import IN_FLIGHT, OrderState, TaskMove, TaskState
-from oss.orders.model import OrderId, Priority
+from oss.orders.model import OrderId, Priority, named
 from oss.orders.plan import command
 from oss.orders.scratch import BULK_SPARES, Scratch, opened
 from oss.orders.settle import SECOND, Answer, Policy, settle
@@ -226,8 +226,7 @@ def _forbidden(scratch: Scratch, task: TaskRow) -> bool:
 
 
 def _command(task: TaskRow) -> Command:
-    order = str(OrderId(task.order_id))
-    return command(task.said, order=order, seq=task.seq, key=task.key, generation=task.generation)
+    return command(task.said, order=named(task.order_id), seq=task.seq, key=task.key, generation=task.generation)
 
 
 # ---- after a crash, and for a turn that cannot land

@@ -18,7 +18,7 @@ from kernel.work import SystemWork, Unit, Work
 from oss.inventory.model import ServiceId
 from oss.orders import events, store, waits
 from oss.orders.machine import ORDER, TASK, OrderMove, TaskMove, TaskState
-from oss.orders.model import OrderId, Phase, Priority, Verb
+from oss.orders.model import OrderId, Phase, Priority, Verb, named
 from oss.orders.plan import CACHED, UNDO, Step, Words, compact, text_of, undo_words, words
 from oss.orders.store import Claim, Key, OrderRow, Store, TaskKey, TaskRow
 from oss.port import Reading, State
@@ -111,15 +111,17 @@ class Scratch:
 
     def settle(self, order: OrderRow, task: TaskRow) -> None:
         """Announce that a task reached a settled state."""
-        self.of(order.tenant).emit(
-            events.TaskSettled.model_construct(
-                order_id=OrderId(order.id),
-                seq=task.seq,
-                state=task.state,
-                element=task.said[1],
-                key=task.key,
-                error=task.error,
-            )
+        self.of(order.tenant).tell(
+            events.TaskSettled,
+            OrderId(order.id),
+            {
+                "order_id": named(order.id),
+                "seq": task.seq,
+                "state": task.state,
+                "element": task.said[1],
+                "key": task.key,
+                "error": task.error,
+            },
         )
 
     def bear(self, order: OrderRow, step: Step) -> None:
@@ -163,15 +165,17 @@ class Scratch:
 
     def fact(self, kind: type[events.OrderFact], order: OrderRow, **more: Any) -> None:
         """Announce something of an order; its values are the rows' own, so that nothing is left to check."""
-        self.of(order.tenant).emit(
-            kind.model_construct(
-                order_id=OrderId(order.id),
-                service_id=ServiceId(order.service_id),
-                owner=order.owner,
-                verb=order.verb,
-                parent=order.parent,
+        self.of(order.tenant).tell(
+            kind,
+            OrderId(order.id),
+            {
+                "order_id": named(order.id),
+                "service_id": str(ServiceId(order.service_id)),
+                "owner": order.owner,
+                "verb": order.verb,
+                "parent": order.parent,
                 **more,
-            )
+            },
         )
 
     def words(self, task: TaskRow, transcript: str) -> None:

@@ -288,7 +288,7 @@ def test_a_missing_service_specification(house: House) -> None:
         Invalid,
         field="shop/files/missing.yaml:5 offerings.0.specification",
         message="no specification 'metre'",
-        fix="apply it first; applied: fixed-access, meter, mobile-line",
+        fix="apply it first; applied: fibre-access, fixed-access, meter, mobile-line",
     )
 
 
@@ -358,6 +358,7 @@ def test_an_illegal_transition(house: House) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_second_process_on_the_same_file(house: House) -> None:
     url = house.gateway.settings.database_url
     before = house.rows()

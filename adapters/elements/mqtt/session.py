@@ -137,6 +137,8 @@ class Session:
             except aiomqtt.MqttError as error:
                 LOG.info("connection lost: %s", error)
             finally:
+                if self._client is not None:
+                    self._client.lose()
                 self._client = None
                 self._lose_questions()
                 ready.set()

@@ -90,6 +90,7 @@ class Client(aiomqtt.Client):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._denied: dict[int, str] = {}
+        self._lost = False
 
     async def tell(self, topic: str, payload: str, *, timeout_s: float) -> None:
         """Publish with QoS 1. Raises Denied or aiomqtt.MqttError."""
@@ -105,6 +106,14 @@ class Client(aiomqtt.Client):
                 raise aiomqtt.MqttError("the broker did not acknowledge") from None
         if (reason := self._denied.pop(info.mid, None)) is not None:
             raise Denied(reason)
+        if self._lost:
+            raise aiomqtt.MqttError("the broker went away")
+
+    def lose(self) -> None:
+        """The connection is gone: whoever waits for an acknowledgement hears so now, not at the deadline."""
+        self._lost = True
+        for confirmed in tuple(self._pending_publishes.values()):
+            confirmed.set()
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         if reason_code.is_failure and mid in self._pending_publishes:

@@ -169,7 +169,7 @@ async def test_chance_is_repeated_by_the_seed(embedded: child.Child, http: aioht
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"element": "router", "kind": "lie"}, "element 'router': use one of hlr, olt, mqtt, bank"),
+        ({"element": "router", "kind": "lie"}, "element 'router': use one of hlr, olt, mqtt, bank, portability"),
         ({"element": "hlr", "kind": "explode"}, "kind 'explode': use one of refuse, drop, lie, lose, slow"),
         ({"element": "hlr", "kind": "lie", "count": 0}, "count 0: use 1 or more, or leave it out for every command"),
         ({"element": "hlr", "kind": "slow", "delay_ms": -1}, "delay_ms -1: use 0 to 600000"),

@@ -20,6 +20,9 @@ class DeafClient:
         self.heard = 0
         self.messages = self._messages()
 
+    def lose(self) -> None:
+        return None
+
     async def subscribe(self, *_: Any, **__: Any) -> None:
         return None
 

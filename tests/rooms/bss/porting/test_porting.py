@@ -118,6 +118,7 @@ def test_the_donor_refuses_and_nothing_has_changed(office: Office) -> None:
     assert (office.shop.told, office.stock()) == ([], {"free": 5})
 
 
+@pytest.mark.slow
 def test_the_donor_is_late_and_then_agrees(office: Office) -> None:
     office.house.says["telco-b"] = Word.PENDING
     port = office.come()
@@ -128,6 +129,7 @@ def test_the_donor_is_late_and_then_agrees(office: Office) -> None:
     assert office.look(port.id).state is PortState.COMPLETED
 
 
+@pytest.mark.slow
 def test_a_donor_who_does_not_answer_in_the_window_calls_it_off(office: Office) -> None:
     office.house.says["telco-b"] = Word.PENDING
     port = office.come()

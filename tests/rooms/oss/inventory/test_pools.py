@@ -59,6 +59,7 @@ def test_eight_at_once_share_five_numbers(any_stocked: Database, actor: Actor) -
         ResourceState.RESERVED: 5,
         ResourceState.ASSIGNED: 0,
         ResourceState.QUARANTINE: 0,
+        ResourceState.AWAY: 0,
     }
 
 

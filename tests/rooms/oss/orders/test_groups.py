@@ -149,6 +149,7 @@ class Poisoned(MemoryElement):
         return Outcome(outcome.verdict, Reading({"present": True, "admin": object()}, ""), "")  # type: ignore[dict-item]
 
 
+@pytest.mark.slow
 async def test_an_answer_that_cannot_land_parks_its_order_alone(town: Town) -> None:
     town.olt = Poisoned("olt")
     bad, good = line(town)[1], line(town)[1]
