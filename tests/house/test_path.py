@@ -14,6 +14,8 @@ from gateway.demo.story import at
 from gateway.demo.town import Town, town
 from tests.house.tracing import Call, Recorder, follow, recorded
 
+pytestmark = pytest.mark.slow
+
 ACTIVATION = """
 bss.ordering.service.submit
     bss.ordering.planning.reserve

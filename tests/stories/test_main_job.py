@@ -334,6 +334,7 @@ def test_a_fault_ends_the_demo_with_the_step_and_the_reason(fault: str, reason: 
 # ---- and when a part of the house dies
 
 
+@pytest.mark.slow
 async def test_a_part_that_dies_is_noticed_at_once(tmp_path: Path) -> None:
     async def dies() -> None:
         raise RuntimeError("out of breath")

@@ -16,6 +16,8 @@ from aiohttp import web
 
 from tests.wire.simulators import child
 
+pytestmark = pytest.mark.slow
+
 CARD = {"number": "4242424242424242", "expiry_month": 12, "expiry_year": 2030, "cvc": "123"}
 
 

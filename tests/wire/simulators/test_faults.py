@@ -10,6 +10,8 @@ from pysnmp.proto.rfc1902 import OctetString
 
 from tests.wire.simulators import child
 
+pytestmark = pytest.mark.slow
+
 ALIAS = "1.3.6.1.2.1.31.1.1.1.18"
 SILENCE = "No SNMP response received before timeout"
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.wire.simulators import child
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_subscriber_is_created_shaped_shown_and_deleted(where: dict[str, Any]) -> None:
     async with child.shell(where["hlr"]) as hlr:

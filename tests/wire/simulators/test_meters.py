@@ -10,6 +10,8 @@ import pytest
 
 from tests.wire.simulators import child
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 86_400
 FACTORY = {"present": False, "enabled": False, "plan": "none", "interval_s": 0}
 

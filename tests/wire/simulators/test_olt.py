@@ -8,6 +8,8 @@ from pysnmp.proto.rfc1902 import Integer32, OctetString
 
 from tests.wire.simulators import child
 
+pytestmark = pytest.mark.slow
+
 ADMIN, OPER = "1.3.6.1.2.1.2.2.1.7", "1.3.6.1.2.1.2.2.1.8"
 NAME, ALIAS = "1.3.6.1.2.1.31.1.1.1.1", "1.3.6.1.2.1.31.1.1.1.18"
 PROFILE = "1.3.6.1.4.1.32473.1.1.2"
