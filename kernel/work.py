@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,10 @@ class Unit:
     def hint(self, name: str) -> None:
         """Tell whoever waits for it, after the commit, that there is work (a lane's name)."""
         self.notes.hints.add(name)
+
+    def heard(self, names: Set[str]) -> None:
+        """Whoever would be told of these knows already: nobody is woken for them."""
+        self.notes.hints -= names
 
 
 class Work(Unit):

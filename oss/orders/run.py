@@ -108,6 +108,7 @@ def _claim(scratch: Scratch, *, worker: str, room: Mapping[str, int], look: Coll
     taken: set[tuple[str, str]] = set()
     left = {lane: room[lane] for lane in look if lane in room}
     newborn = [t for t in scratch.born.values() if t.lane in room]
+    scratch.unit.heard({f"lane:{t.lane}" for t in newborn})
     found = scratch.claim(left, [(t.lane, t.key) for t in newborn])
     _read_back(scratch, found.lost, left, turned, policy)
     _send_ready(scratch, found.ready, left, taken, turned, worker=worker, policy=policy)

@@ -192,6 +192,10 @@ async def managing(olt: dict[str, Any], **changes: Any) -> AsyncIterator[Manager
         manager.engine.close_dispatcher()
 
 
+SUBSCRIPTIONS = 3
+"""Times a subscription is asked for."""
+
+
 @dataclass
 class Gateway:
     """The other side of the meters' topics."""
@@ -228,5 +232,16 @@ class Gateway:
 async def meeting(mqtt: dict[str, Any], **options: Any) -> AsyncIterator[Gateway]:
     """Join the meters' broker and listen to all they say."""
     async with aiomqtt.Client(mqtt["host"], mqtt["port"], socket_options=[NODELAY], **options) as client:
-        await client.subscribe(f"{mqtt['prefix']}/devices/#", qos=1)
+        await _subscribed(client, f"{mqtt['prefix']}/devices/#")
         yield Gateway(client, mqtt["prefix"])
+
+
+async def _subscribed(client: aiomqtt.Client, topic: str) -> None:
+    """On a busy machine the embedded broker was once seen to leave a subscription unanswered: it is asked again."""
+    for left in reversed(range(SUBSCRIPTIONS)):
+        try:
+            await client.subscribe(topic, qos=1, timeout=ANSWER_S)
+            return
+        except aiomqtt.MqttError:
+            if not left:
+                raise
