@@ -20,7 +20,7 @@ CONNECT_TIMEOUT_S = 5.0
 START_WAIT_S = 5.0  # how long start waits for the meters before it goes on without them
 INBOX_LIMIT = 1_000  # messages a device keeps while it is slow; more are lost, as on a real one
 KEEPALIVE_S = 30
-ASK_AGAIN_S = 0.2  # a task that was cancelled and goes on (asyncio.wait_for may swallow it) is cancelled again
+ASK_AGAIN_S = 2.0  # a task that goes on though cancelled is told again so late: longer than a good-bye
 
 
 class Offline(Exception):

@@ -19,8 +19,8 @@ from kernel.errors import Unreachable
 PAYLOAD_LIMIT_BYTES = 64 * 1024
 """A device's state or usage is some hundred bytes; what is larger is not looked at."""
 
-ASK_AGAIN_S = 0.2
-"""A connection that was told to end and goes on is told again after so long."""
+ASK_AGAIN_S = 5.0
+"""A connection that was told to end and goes on is told again after so long: its good-bye must not be cut short."""
 
 Payload = Mapping[str, Any]
 

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import pytest
+
 from adapters.elements.deadlines import Timeouts
+from adapters.elements.mqtt import session
 from adapters.elements.mqtt.session import Session
 from adapters.elements.mqtt.transport import Link, Login
 
@@ -51,7 +54,8 @@ class ScriptedLink:
             self._client.left.set()
 
 
-async def test_a_connection_that_overheard_its_end_is_told_again() -> None:
+async def test_a_connection_that_overheard_its_end_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "ASK_AGAIN_S", 0.05)
     client = DeafClient()
     made = Session(cast(Link, ScriptedLink(client)), prefix="town", login=Login, timeouts=Timeouts())
     await made.open()
